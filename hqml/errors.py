@@ -1,0 +1,75 @@
+"""Everything hqml raises on purpose.
+
+    HqmlError
+    |-- DataError           (ValueError)    training data or labels cannot be used
+    |-- ParameterError      (ValueError)    a parameter is out of its range
+    |-- ModelError          (ValueError)    a QUBO is malformed
+    |   +-- ModelTooLarge                   it does not fit: the message names the size and the limit
+    |-- ProblemError        (ValueError)    a problem cannot be written as a QUBO
+    |-- FormatError         (ValueError)    a file is not what its name or content promises
+    +-- BackendError        (RuntimeError)
+        |-- UnknownBackend      (LookupError)   no plug-in registers this name
+        |-- BackendUnavailable  (ImportError)   registered, but something it needs is missing
+        |-- BackendConflict     (ValueError)    two plug-ins register one name
+        |-- OptionError         (TypeError)     the backend takes no such option
+        |-- UnsupportedModel    (ValueError)    the backend cannot take this model
+        +-- BudgetExceeded                      metered time was not granted, or is too short
+
+Each also derives from the builtin in brackets, so that code which knows nothing of hqml can catch it.
+"""
+
+
+class HqmlError(Exception):
+    """The root of all errors that hqml raises on purpose."""
+
+
+class DataError(HqmlError, ValueError):
+    """Training data or labels cannot be used."""
+
+
+class ParameterError(HqmlError, ValueError):
+    """A parameter is out of its range."""
+
+
+class ModelError(HqmlError, ValueError):
+    """A QUBO is malformed: not square, not finite, empty, labels repeated."""
+
+
+class ModelTooLarge(ModelError):
+    """A form of the model would not fit into memory."""
+
+
+class ProblemError(HqmlError, ValueError):
+    """A problem cannot be written as a QUBO."""
+
+
+class FormatError(HqmlError, ValueError):
+    """A file is not what its name or its content promises."""
+
+
+class BackendError(HqmlError, RuntimeError):
+    """A backend cannot do what was asked."""
+
+
+class UnknownBackend(BackendError, LookupError):
+    """No plug-in registers a backend of this name."""
+
+
+class BackendUnavailable(BackendError, ImportError):
+    """The backend is registered, but cannot be loaded here."""
+
+
+class BackendConflict(BackendError, ValueError):
+    """Two plug-ins register the same name."""
+
+
+class OptionError(BackendError, TypeError):
+    """The backend takes no such option."""
+
+
+class UnsupportedModel(BackendError, ValueError):
+    """The backend cannot take this model."""
+
+
+class BudgetExceeded(BackendError):
+    """Metered time was not granted, or the estimate is over what was granted."""

@@ -1,0 +1,136 @@
+"""Any dimod.Sampler as a Backend, any Backend as a dimod.Sampler."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from time import perf_counter
+from typing import Any
+
+import dimod
+import numpy as np
+from dimod.core.sampler import Sampler
+
+from hqml.backend import Backend, Capabilities, Kind, Usage, drawn_seed
+from hqml.errors import OptionError, UnsupportedModel
+from hqml.qubo import Form, Qubo, as_qubo
+from hqml.samples import states_of, to_sampleset
+
+
+class SamplerBackend:
+    """Run models on a dimod.Sampler.
+
+    `reads` and `seed` become the sampler's `num_reads` and `seed` where it knows them. A time limit reaches samplers
+    that have a `time_limit` parameter; of others the whole call is one step that cannot be cut short.
+
+    Args:
+        sampler: any dimod.Sampler.
+        kind: what it runs on.
+    """
+
+    def __init__(self, sampler: Sampler, *, kind: Kind = "cpu") -> None:
+        self.sampler = sampler
+        takes = _keywords(sampler)
+        self._takes = takes
+        self.capabilities = Capabilities(kind=kind, seedable="seed" in takes)
+
+    def sample(
+        self,
+        qubos: Sequence[Qubo],
+        *,
+        reads: int = 100,
+        seed: int | None = None,
+        time_limit: float | None = None,
+        **options: Any,
+    ) -> list[dimod.SampleSet]:
+        if unknown := sorted(set(options) - self._takes):
+            known = ", ".join(sorted(self._takes - {"bqm", "num_reads", "seed", "time_limit", "kwargs"})) or "none"
+            raise OptionError(f"{type(self.sampler).__name__} takes no option {', '.join(unknown)}; it takes: {known}")
+        seed = drawn_seed(seed) if "seed" in self._takes else None
+        wanted = {"num_reads": reads, "time_limit": time_limit}
+        common = {name: value for name, value in wanted.items() if name in self._takes and value is not None}
+        results = []
+        for index, qubo in enumerate(qubos):
+            started = perf_counter()
+            # Samplers take 31 or 32 bits of seed; each model gets its own.
+            own = {} if seed is None else {"seed": int(np.random.SeedSequence([seed, index]).generate_state(1)[0] >> 1)}
+            found = self.sampler.sample(qubo.to_bqm(), **common, **own, **options)
+            states = states_of(found, qubo)
+            occurrences = np.asarray(found.record.num_occurrences)
+            if occurrences.max(initial=1) > 1:
+                states = np.repeat(states, occurrences, axis=0)
+            timing = {"solve": perf_counter() - started}
+            name = type(self.sampler).__name__
+            results.append(to_sampleset(qubo, states, backend=name, seed=seed, timing=timing, sampler=dict(found.info)))
+        return results
+
+    def estimate(self, qubos: Sequence[Qubo], *, reads: int = 100, **options: Any) -> Usage:
+        """Not known: a dimod.Sampler says nothing beforehand, and a trial might spend what is metered."""
+        return Usage(seconds=float("nan"))
+
+    def close(self) -> None:
+        close = getattr(self.sampler, "close", None)
+        if callable(close):
+            close()
+
+
+class BackendSampler(Sampler):
+    """Use a Backend wherever Ocean expects a dimod.Sampler, e.g. under a composite.
+
+    Args:
+        backend: the backend to run on.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+
+    @property
+    def parameters(self) -> dict[str, list[str]]:
+        own = inspect.signature(self.backend.sample).parameters
+        names = ["num_reads", "seed", "time_limit", *own]
+        return {name: [] for name in names if name not in ("qubos", "reads", "options")}
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        return {"capabilities": self.backend.capabilities}
+
+    def sample(self, bqm: dimod.BinaryQuadraticModel, *, num_reads: int = 100, **arguments: Any) -> dimod.SampleSet:
+        """Sample a BQM of either vartype; the SampleSet has the vartype of the BQM.
+
+        Raises:
+            UnsupportedModel: it has more variables than the backend can take.
+        """
+        if not bqm.num_variables:  # composites may fix every variable before they come here
+            empty: dimod.SampleSet = dimod.SampleSet.from_samples_bqm([], bqm)
+            return empty
+        [qubo] = fitted(self.backend, type(self.backend).__name__, [as_qubo(bqm)])
+        [samples] = self.backend.sample([qubo], reads=num_reads, **arguments)
+        samples.change_vartype(bqm.vartype, inplace=True)
+        return samples
+
+
+def fitted(backend: Backend, name: str, qubos: Sequence[Qubo]) -> list[Qubo]:
+    """Each model in a form the backend takes.
+
+    Raises:
+        UnsupportedModel: a model has more variables than the backend can take.
+    """
+    able = backend.capabilities
+    for qubo in qubos:
+        if able.max_variables is not None and qubo.num_variables > able.max_variables:
+            raise UnsupportedModel(
+                f"backend {name!r} takes at most {able.max_variables} variables, the model has {qubo.num_variables}; "
+                "use smaller slices or another backend (`hqml backends` lists them)"
+            )
+    return [_in_a_form_of(able.forms, qubo) for qubo in qubos]
+
+
+def _in_a_form_of(forms: frozenset[Form], qubo: Qubo) -> Qubo:
+    if qubo.form in forms:
+        return qubo
+    return qubo.to_dense() if "dense" in forms else qubo.to_sparse()
+
+
+def _keywords(sampler: Sampler) -> frozenset[str]:
+    named: Mapping[str, Any] = getattr(sampler, "parameters", None) or {}
+    return frozenset(named) | frozenset(inspect.signature(sampler.sample).parameters)

@@ -1,0 +1,213 @@
+"""The one road from a model to its samples: check, convert, ask the backend, hand back."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any, TypeAlias, overload
+
+import dimod
+import numpy as np
+from dimod.core.sampler import Sampler
+
+from hqml import progress
+from hqml.adapters import SamplerBackend, fitted
+from hqml.backend import Backend
+from hqml.errors import BudgetExceeded, OptionError, ParameterError
+from hqml.problems import Problem
+from hqml.qubo import Qubo, as_qubo
+from hqml.registry import available_backends, load_backend
+
+AnyBackend: TypeAlias = "str | Backend | Sampler"
+
+EXACT_UP_TO = 16
+"""Variables up to which enumeration (65,536 states, milliseconds) is chosen over a heuristic."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The backend `choose_backend` would take, and why."""
+
+    name: str
+    reason: str
+
+
+@overload
+def sample(
+    model: list[Any] | tuple[Any, ...],
+    backend: AnyBackend = ...,
+    *,
+    reads: int = ...,
+    seed: int | None = ...,
+    time_limit: float | None = ...,
+    max_qpu_seconds: float | None = ...,
+    **options: Any,
+) -> list[dimod.SampleSet]: ...
+@overload
+def sample(
+    model: Any,
+    backend: AnyBackend = ...,
+    *,
+    reads: int = ...,
+    seed: int | None = ...,
+    time_limit: float | None = ...,
+    max_qpu_seconds: float | None = ...,
+    **options: Any,
+) -> dimod.SampleSet: ...
+def sample(
+    model: Any,
+    backend: AnyBackend = "cpu",
+    *,
+    reads: int = 100,
+    seed: int | None = None,
+    time_limit: float | None = None,
+    max_qpu_seconds: float | None = None,
+    **options: Any,
+) -> dimod.SampleSet | list[dimod.SampleSet]:
+    """Look for low energies of a model, or of each model of a list (one batch: on many backends one launch).
+
+    Args:
+        model: whatever `hqml.qubo.as_qubo` takes, or a list of such.
+        backend: a registered name, a Backend, or any dimod.Sampler.
+        reads: samples wanted of each model.
+        seed: makes the run repeatable on a seedable backend.
+        time_limit: seconds for the whole call; what was found by then comes back.
+        max_qpu_seconds: metered time granted to this call. Metered hardware does not run without it.
+        options: the backend's own, e.g. num_sweeps=, beta_range=, threads= on "cpu".
+
+    Returns:
+        dimod.SampleSet, binary, lowest energy first, energies in float64; a list of them for a list of models.
+
+    Raises:
+        ModelError: the model is malformed.
+        ParameterError: reads, seed, time_limit or max_qpu_seconds is out of range.
+        BackendError: the backend is unknown, unavailable, cannot take the model, or takes no such option.
+    """
+    started = perf_counter()
+    _check_parameters(reads, seed, time_limit, max_qpu_seconds)
+    batch = isinstance(model, list | tuple)
+    qubos = [as_qubo(one) for one in (model if batch else [model])]
+    found, ours = _opened(backend)
+    try:
+        name = _name(backend, found)
+        prepared = fitted(found, name, qubos)
+        _check_options(found, name, options)
+        _grant(found, name, prepared, reads, max_qpu_seconds, options)
+        extra = {"progress": report} if (report := progress.current()) and _takes(found, "progress") else {}
+        built = perf_counter() - started
+        results = found.sample(prepared, reads=reads, seed=seed, time_limit=time_limit, **options, **extra)
+    finally:
+        if ours:
+            found.close()
+    total = perf_counter() - started
+    for result in results:
+        result.info["timing"].update({"build": built, "total": total})
+    return results if batch else results[0]
+
+
+def solve(problem: Any, backend: AnyBackend = "cpu", **arguments: Any) -> Any:
+    """Solve a problem and decode the best sample.
+
+    Args:
+        problem: a Problem, or any model that `sample` takes.
+        backend: as for `sample`.
+        arguments: as for `sample`.
+
+    Returns:
+        `problem.decode(best sample)`; for a plain model the best sample itself, {label: 0 or 1}.
+    """
+    samples = sample(problem, backend, **arguments)
+    best: Mapping[Any, int] = {name: int(value) for name, value in samples.first.sample.items()}
+    return problem.decode(best) if isinstance(problem, Problem) else best
+
+
+def choose_backend(model: Any) -> Choice:
+    """Say which backend suits a model, without running anything. Metered hardware is never chosen."""
+    qubo = as_qubo(model)
+    free = {info.name: info for info in available_backends() if info.available and info.metered is False}
+    if qubo.num_variables <= EXACT_UP_TO and "exact" in free:
+        return Choice("exact", f"{qubo.num_variables} variables are enumerated at once: the result is proven optimal")
+    return Choice("cpu", f"{qubo.num_variables} variables in {qubo.form} form: annealed here, repeatable by seed")
+
+
+def _opened(backend: AnyBackend) -> tuple[Backend, bool]:
+    """The backend, and whether it was made here and so must be closed here."""
+    if isinstance(backend, str):
+        return load_backend(backend), True
+    if isinstance(backend, type):  # a class has the methods of its instances, and would pass for one below
+        raise ParameterError(f"backend must be an instance, found the class; write {backend.__name__}(...)")
+    if isinstance(backend, Backend):
+        return backend, False
+    if isinstance(backend, Sampler):
+        return SamplerBackend(backend), False
+    raise ParameterError(
+        f"backend must be a name, a Backend or a dimod.Sampler, found {type(backend).__name__}; see `hqml backends`"
+    )
+
+
+def _name(given: AnyBackend, backend: Backend) -> str:
+    return given if isinstance(given, str) else type(backend).__name__
+
+
+def _check_parameters(reads: Any, seed: Any, time_limit: Any, max_qpu_seconds: Any) -> None:
+    if not _is_whole(reads) or reads < 1:
+        raise ParameterError(f"reads must be a whole number of at least 1, found {reads!r}")
+    if seed is not None and not (_is_whole(seed) and 0 <= seed < 2**63):
+        raise ParameterError(f"seed must be None or a whole number from 0 to 2**63 - 1, found {seed!r}")
+    for name, value in (("time_limit", time_limit), ("max_qpu_seconds", max_qpu_seconds)):
+        if value is not None and not (_is_number(value) and 0 < value < np.inf):
+            raise ParameterError(f"{name} must be None or a number of seconds above 0, found {value!r}")
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    return _is_whole(value) or isinstance(value, float | np.floating)
+
+
+def _parameters(backend: Backend) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(backend.sample).parameters
+
+
+def _takes(backend: Backend, option: str) -> bool:
+    return option in _parameters(backend)
+
+
+def _check_options(backend: Backend, name: str, options: Mapping[str, Any]) -> None:
+    known = _parameters(backend)
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values()):
+        return
+    if unknown := sorted(set(options) - set(known)):
+        own = sorted(set(known) - {"qubos", "reads", "seed", "time_limit", "progress"})
+        takes = ", ".join(own) or "none"
+        raise OptionError(f"backend {name!r} takes no option {', '.join(unknown)}; it takes: {takes}")
+
+
+def _grant(
+    backend: Backend,
+    name: str,
+    qubos: Sequence[Qubo],
+    reads: int,
+    granted: float | None,
+    options: Mapping[str, Any],
+) -> None:
+    """Let metered hardware run only within what the caller granted.
+
+    Raises:
+        BudgetExceeded: nothing was granted, or the estimate is above it. Nothing has been submitted then.
+    """
+    if not backend.capabilities.metered:
+        return
+    needed = backend.estimate(qubos, reads=reads, **options).qpu_seconds
+    if granted is None:
+        about = f"e.g. max_qpu_seconds={needed:.3g} (estimate)"
+        raise BudgetExceeded(f"backend {name!r} is metered; grant it time, {about}")
+    if not needed <= granted:  # an estimate of NaN is not within any grant
+        raise BudgetExceeded(
+            f"backend {name!r} would take about {needed:.3g} s of metered time, max_qpu_seconds is {granted:.3g}; "
+            "nothing was submitted. Grant more, or ask for fewer reads or models"
+        )

@@ -1,0 +1,163 @@
+"""Find backends: plug-ins announce them as entry points of the group "hqml.backends"."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from hqml.backend import Backend
+from hqml.errors import BackendConflict, BackendError, BackendUnavailable, OptionError, UnknownBackend
+
+GROUP = "hqml.backends"
+
+
+@dataclass(frozen=True)
+class BackendInfo:
+    """A line of `hqml backends`: one registered name and whether it can be used here."""
+
+    name: str
+    available: bool
+    reason: str
+    kind: str | None = None
+    max_variables: int | None = None
+    metered: bool | None = None
+
+
+def load_backend(name: str, **options: Any) -> Backend:
+    """Load the backend registered under `name`.
+
+    Args:
+        name: one of `available_backends()`.
+        options: keyword arguments of the backend's constructor.
+
+    Raises:
+        UnknownBackend: nobody registers the name; the message lists those there are.
+        BackendConflict: two plug-ins register it.
+        BackendUnavailable: it cannot be imported or built; the message says what would mend it.
+        OptionError: its constructor takes no such option.
+    """
+    found = _registered()
+    if name not in found:
+        close = difflib.get_close_matches(str(name), found, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else "."
+        raise UnknownBackend(f"no backend is called {name!r}{hint} There are: {', '.join(sorted(found)) or 'none'}")
+    return _build(name, found[name], options)
+
+
+def available_backends() -> list[BackendInfo]:
+    """Every registered name, in alphabetical order. A broken plug-in is a line with its reason, never an exception."""
+    return [_describe(name, points) for name, points in sorted(_registered().items())]
+
+
+def _registered() -> dict[str, list[EntryPoint]]:
+    """Entry points by name. The same object found on two paths (an editable install) counts once."""
+    found: dict[str, list[EntryPoint]] = {}
+    for point in entry_points(group=GROUP):
+        same_name = found.setdefault(point.name, [])
+        if all(point.value != other.value for other in same_name):
+            same_name.append(point)
+    return found
+
+
+def _describe(name: str, points: list[EntryPoint]) -> BackendInfo:
+    try:
+        backend = _build(name, points, {})
+        capabilities = backend.capabilities
+        backend.close()
+    except BackendError as error:
+        return BackendInfo(name, available=False, reason=str(error))
+    except Exception as error:  # its own property or close() may fail as well
+        reason = f"backend {name!r} ({points[0].value}) is broken: {_first_line(error)}"
+        return BackendInfo(name, available=False, reason=reason)
+    return BackendInfo(
+        name,
+        available=True,
+        reason="",
+        kind=capabilities.kind,
+        max_variables=capabilities.max_variables,
+        metered=capabilities.metered,
+    )
+
+
+def _build(name: str, points: list[EntryPoint], options: dict[str, Any]) -> Backend:
+    if len(points) > 1:
+        owners = " and ".join(f"{point.value} ({_owner(point)})" for point in points)
+        raise BackendConflict(f"backend {name!r} is registered twice, by {owners}; uninstall one of them")
+    [point] = points
+    factory = _import(point)
+    try:
+        backend = factory(**options)
+    except BackendError:
+        raise
+    except ImportError as missing:  # a backend may import its library as late as here
+        raise BackendUnavailable(_what_mends(point, missing)) from missing
+    except TypeError as error:
+        if options:
+            raise OptionError(f"backend {name!r} cannot be built with {sorted(options)}: {error}") from error
+        raise BackendUnavailable(f"backend {name!r} ({point.value}) is broken: {error}") from error
+    except Exception as error:
+        raise BackendUnavailable(f"backend {name!r} ({point.value}) is broken: {_first_line(error)}") from error
+    if not isinstance(backend, Backend):
+        raise BackendUnavailable(
+            f"backend {name!r} ({point.value}) is broken: it has not all of sample, estimate, close, capabilities"
+        )
+    return backend
+
+
+def _import(point: EntryPoint) -> Callable[..., Any]:
+    try:
+        return point.load()  # type: ignore[no-any-return]
+    except ImportError as missing:
+        raise BackendUnavailable(_what_mends(point, missing)) from missing
+    except Exception as error:
+        broken = f"backend {point.name!r} ({point.value}) is broken: {_first_line(error)}"
+        raise BackendUnavailable(broken) from error
+
+
+def _what_mends(point: EntryPoint, missing: ImportError) -> str:
+    """Say which `pip install` brings a missing module: the extra that requires it, else the module by name."""
+    if not isinstance(missing, ModuleNotFoundError) or missing.name is None:
+        return f"backend {point.name!r} ({point.value}) is broken: {_first_line(missing)}"
+    if point.dist is not None and missing.name.split(".")[0] == point.module.split(".")[0]:
+        own = f"its own module {missing.name!r} is missing"
+        return f"backend {point.name!r} is broken: {own}; reinstall {_owner(point)}"
+    extra = _extra_with(missing.name, point)
+    what = f"'{_owner(point)}[{extra}]'" if extra else missing.name.split(".")[0]
+    return f"backend {point.name!r} needs {missing.name!r}, which is not installed; run: pip install {what}"
+
+
+def _extra_with(module: str, point: EntryPoint) -> str | None:
+    """The extra of the plug-in's distribution that brings a module.
+
+    It is the one the entry point names in brackets, else the one that requires a distribution called like the module,
+    else one called like the backend: a module and its distribution need not share their name.
+    """
+    if point.extras:
+        return point.extras[0]
+    if point.dist is None:
+        return None
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    likely = {canonicalize_name(module), canonicalize_name(module.split(".")[0])}
+    extras = [str(extra) for extra in point.dist.metadata.get_all("Provides-Extra") or ()]
+    for requirement in map(Requirement, point.dist.requires or ()):
+        marker = requirement.marker
+        if canonicalize_name(requirement.name) not in likely or marker is None or marker.evaluate({"extra": ""}):
+            continue
+        for extra in extras:
+            if marker.evaluate({"extra": extra}):
+                return extra
+    return point.name if point.name in extras else None
+
+
+def _owner(point: EntryPoint) -> str:
+    return point.dist.name if point.dist is not None else point.module.split(".")[0]
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__

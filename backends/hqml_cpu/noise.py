@@ -1,0 +1,57 @@
+"""Random numbers of the kernels: tables drawn once, read from a random place.
+
+A Metropolis step accepts a change dE if dE < -T ln(u); a heat bath takes the level with the lowest E - T g, g Gumbel.
+Both logarithms are taken once, into tables; a kernel reads a run of entries from a random offset. The levels of a
+table are evenly spaced in probability and shuffled, so that no entry is missing or doubled.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from hqml.qubo import Floats
+
+Seeds = npt.NDArray[np.uint64]
+
+TABLE = 1 << 16
+
+
+@cache
+def exponential() -> Floats:
+    """-ln(u): (TABLE,), float32."""
+    return -np.log(_uniform(0)).astype(np.float32)
+
+
+@cache
+def gumbel() -> Floats:
+    """-ln(-ln(u)): (TABLE,), float32."""
+    return -np.log(-np.log(_uniform(1))).astype(np.float32)
+
+
+def _uniform(stream: int) -> Floats:
+    levels = (np.arange(TABLE) + 0.5) / TABLE
+    return np.random.default_rng([20_06, stream]).permutation(levels)
+
+
+def walker_seeds(sequence: np.random.SeedSequence, count: int) -> Seeds:
+    """One non-zero state of `step` each: (count,)."""
+    return np.asarray(sequence.generate_state(count, np.uint64)) | np.uint64(1)
+
+
+@numba.njit(nogil=True, cache=True, inline="always")
+def step(state):  # type: ignore[no-untyped-def]
+    """Next state of a 64-bit xorshift generator (Marsaglia 2003, doi:10.18637/jss.v008.i14)."""
+    state ^= state << np.uint64(13)
+    state ^= state >> np.uint64(7)
+    state ^= state << np.uint64(17)
+    return state
+
+
+@numba.njit(nogil=True, cache=True, inline="always")
+def place(state, entries):  # type: ignore[no-untyped-def]
+    """An offset from 0 to entries - 1, from the upper half of a state."""
+    return np.int64(((state >> np.uint64(32)) * np.uint64(entries)) >> np.uint64(32))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
+from functools import lru_cache
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from typing import Any
 
-from hqml.backend import Backend
+from hqml.backend import Backend, Capabilities
 from hqml.errors import BackendConflict, BackendError, BackendUnavailable, OptionError, UnknownBackend
 
 GROUP = "hqml.backends"
@@ -55,11 +57,17 @@ def available_backends() -> list[BackendInfo]:
 def _registered() -> dict[str, list[EntryPoint]]:
     """Entry points by name. The same object found on two paths (an editable install) counts once."""
     found: dict[str, list[EntryPoint]] = {}
-    for point in entry_points(group=GROUP):
+    for point in _entry_points(tuple(sys.path)):
         same_name = found.setdefault(point.name, [])
         if all(point.value != other.value for other in same_name):
             same_name.append(point)
     return found
+
+
+@lru_cache(maxsize=1)
+def _entry_points(_path: tuple[str, ...]) -> EntryPoints:
+    """Read every installed distribution's entry points: 4 ms, so only where the search path has changed."""
+    return entry_points(group=GROUP)
 
 
 def _describe(name: str, points: list[EntryPoint]) -> BackendInfo:
@@ -90,6 +98,7 @@ def _build(name: str, points: list[EntryPoint], options: dict[str, Any]) -> Back
     factory = _import(point)
     try:
         backend = factory(**options)
+        whole = isinstance(backend, Backend) and isinstance(backend.capabilities, Capabilities)
     except BackendError:
         raise
     except ImportError as missing:  # a backend may import its library as late as here
@@ -100,7 +109,7 @@ def _build(name: str, points: list[EntryPoint], options: dict[str, Any]) -> Back
         raise BackendUnavailable(f"backend {name!r} ({point.value}) is broken: {error}") from error
     except Exception as error:
         raise BackendUnavailable(f"backend {name!r} ({point.value}) is broken: {_first_line(error)}") from error
-    if not isinstance(backend, Backend):
+    if not whole:
         raise BackendUnavailable(
             f"backend {name!r} ({point.value}) is broken: it has not all of sample, estimate, close, capabilities"
         )

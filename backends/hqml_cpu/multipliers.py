@@ -111,7 +111,18 @@ class GramBlock:
         )
 
     def states(self) -> States:
-        return np.asarray(self.model.digits[self.level]).reshape(len(self.level), -1)
+        # Where digits are so coarse that every move from zero costs energy, annealing can end above its start, and no
+        # single move leads back: zero is the lower state then.
+        level = np.where((self._energies() > 0)[:, None], 0, self.level)
+        return np.asarray(self.model.digits[level]).reshape(len(level), -1)
+
+    def _energies(self) -> Floats:
+        """Energy above that of all multipliers at zero: (replicas,)."""
+        m = self.model
+        a = m.values[self.level].astype(np.float64)
+        gradient = m.scale * (self.product + m.shift * self.balance[:, None])
+        alone = np.take_along_axis(m.single, self.level.T.astype(np.intp), axis=1).sum(axis=0)
+        return np.asarray((a * gradient).sum(axis=1) / 2 + alone)
 
     def barriers(self) -> Floats:
         """What the cheapest other value of each multiplier would cost: (replicas * N,)."""

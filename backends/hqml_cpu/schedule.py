@@ -10,8 +10,8 @@ import numpy as np
 from hqml.errors import ParameterError
 from hqml.qubo import Floats, States
 
-QUENCH_SWEEPS = 32
-SAMPLED_REPLICAS = 4
+QUENCH_SWEEPS = 24
+SAMPLED_REPLICAS = 2
 
 
 class Block(Protocol):
@@ -50,7 +50,7 @@ class Rule:
 
 
 FLIPS = Rule(hot=0.25, cold=0.15)
-MULTIPLIERS = Rule(hot=3.0, cold=0.1)
+MULTIPLIERS = Rule(hot=0.5, cold=0.1)
 
 
 def sampled_range(model: Model, rule: Rule, seeds: np.random.SeedSequence) -> tuple[float, float]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass
 from secrets import randbits
-from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 import dimod
 
-from hqml.errors import ParameterError
 from hqml.qubo import Form, Qubo
 
 Kind: TypeAlias = Literal["cpu", "gpu", "mpi", "qpu", "hybrid"]
@@ -65,24 +63,24 @@ class Backend(Protocol):
         reads: int = 100,
         seed: int | None = None,
         time_limit: float | None = None,
-        **options: Any,
     ) -> list[dimod.SampleSet]:
         """Look for low energies of each model of a batch.
+
+        A backend's own options are further keyword arguments of its signature (not declared here, so that any will do).
 
         Args:
             qubos: models in one of `capabilities.forms`.
             reads: samples wanted of each model. Fewer may come back when time runs out, never none.
             seed: makes the run repeatable where `capabilities.seedable`.
             time_limit: seconds for the whole batch.
-            options: the backend's own, as keyword arguments in its signature.
 
         Returns:
             One SampleSet a model, in order, built by `hqml.samples.to_sampleset`.
         """
         ...
 
-    def estimate(self, qubos: Sequence[Qubo], *, reads: int = 100, **options: Any) -> Usage:
-        """What `sample` of the same arguments is expected to take; spends nothing that is metered."""
+    def estimate(self, qubos: Sequence[Qubo], *, reads: int = 100) -> Usage:
+        """What `sample` with the same arguments and options is expected to take; spends nothing that is metered."""
         ...
 
     def close(self) -> None:
@@ -93,14 +91,3 @@ class Backend(Protocol):
 def drawn_seed(seed: int | None) -> int:
     """The given seed, or a new one that can be reported and given again."""
     return randbits(63) if seed is None else seed
-
-
-def whole_number(name: str, value: Any, *, least: int = 1) -> int:
-    """The value of an option that counts something.
-
-    Raises:
-        ParameterError: it is not a whole number, or below `least`.
-    """
-    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < least:
-        raise ParameterError(f"{name} must be a whole number of at least {least}, found {value!r}")
-    return int(value)

@@ -14,7 +14,6 @@ import scipy.sparse
 from hqml_cpu import CpuBackend
 from hqml_cpu.flips import DenseModel, SparseModel
 from hqml_cpu.multipliers import GramModel
-from hqml_cpu.schedule import checked_range
 
 import hqml
 from hqml import DenseQubo, GramQubo, HqmlError, Qubo, SparseQubo
@@ -219,10 +218,6 @@ def test_more_digits_than_a_heat_bath_can_try_are_annealed_flip_by_flip() -> Non
 def test_a_model_without_any_coefficient_is_sampled() -> None:
     samples = hqml.sample(DenseQubo(np.zeros((3, 3)), offset=4.0), "cpu", reads=8, seed=0)
     assert set(samples.record.energy) == {4.0}
-
-
-def test_every_sweep_temperature_comes_from_the_beta_range() -> None:
-    assert checked_range((0.1, 20)) == pytest.approx((10, 0.05))
 
 
 @pytest.mark.parametrize("bad", [(1, 0.1), (0, 1), (-1, 1), (1,), "ab", (1, np.inf), (np.nan, 1)])

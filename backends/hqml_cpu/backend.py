@@ -9,7 +9,8 @@ from typing import Any
 import dimod
 import numpy as np
 
-from hqml.backend import Capabilities, Usage, drawn_seed, whole_number
+from hqml.backend import Capabilities, Usage, drawn_seed
+from hqml.options import inverse_temperatures, whole_number
 from hqml.qubo import SPARSE_BELOW, DenseQubo, GramQubo, Qubo
 from hqml.samples import to_sampleset
 from hqml_cpu import schedule
@@ -143,7 +144,7 @@ class _Run:
         if beta_range is None:
             hot, cold = schedule.sampled_range(model, rule, sampling)
         else:
-            hot, cold = schedule.checked_range(beta_range)
+            hot, cold = (1 / beta for beta in inverse_temperatures(beta_range))
         run = cls(method, model, num_sweeps or default, hot, cold)
         plan = schedule.temperatures(hot, cold, run.sweeps)
         for place, seeds in enumerate(blocks):

@@ -77,6 +77,9 @@ class DenseBlock:
     def states(self) -> States:
         return (self.sign < 0).astype(np.int8)
 
+    def settle(self) -> None:
+        """A local minimum of single flips is all that is promised."""
+
     def barriers(self) -> Floats:
         """What each flip would cost: (replicas * n,)."""
         return np.asarray(self.sign * self.field, dtype=np.float64).ravel()
@@ -187,6 +190,9 @@ class SparseBlock:
 
     def states(self) -> States:
         return np.ascontiguousarray((self.sign[:, : self.replicas] < 0).T).astype(np.int8)
+
+    def settle(self) -> None:
+        """A local minimum of single flips is all that is promised."""
 
     def barriers(self) -> Floats:
         """What each flip would cost: (lanes * n,)."""

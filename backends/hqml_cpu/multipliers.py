@@ -111,10 +111,16 @@ class GramBlock:
         )
 
     def states(self) -> States:
-        # Where digits are so coarse that every move from zero costs energy, annealing can end above its start, and no
-        # single move leads back: zero is the lower state then.
-        level = np.where((self._energies() > 0)[:, None], 0, self.level)
-        return np.asarray(self.model.digits[level]).reshape(len(level), -1)
+        return np.asarray(self.model.digits[self.level]).reshape(len(self.level), -1)
+
+    def settle(self) -> None:
+        """Back to zero where a replica ended above it.
+
+        Where digits are so coarse that every move from zero costs energy, annealing can end above its start, and no
+        single move leads back.
+        """
+        worse = self._energies() > 0
+        self.level[worse], self.product[worse], self.balance[worse] = 0, 0, 0
 
     def _energies(self) -> Floats:
         """Energy above that of all multipliers at zero: (replicas,)."""

@@ -149,6 +149,7 @@ def _anneal(task: Task, control: Control, slot: float | None) -> States:
         position += calls * stride
         calls = int(np.clip(_SECONDS_A_CALL / max(pace, 1e-9), 1, 2 * calls))
     descend(block)
+    block.settle()
     return block.states()
 
 

@@ -7,7 +7,6 @@ from typing import Protocol
 
 import numpy as np
 
-from hqml.errors import ParameterError
 from hqml.qubo import Floats, States
 
 QUENCH_SWEEPS = 24
@@ -22,6 +21,10 @@ class Block(Protocol):
         ...
 
     def states(self) -> States: ...
+    def settle(self) -> None:
+        """Mend, after the last sweep, what no single move can."""
+        ...
+
     def barriers(self) -> Floats:
         """What the cheapest move of each spin or multiplier would cost now."""
         ...
@@ -81,20 +84,3 @@ def descend(block: Block, limit: int = 1000) -> None:
 def temperatures(hot: float, cold: float, sweeps: int) -> Floats:
     """Geometric, from hot to cold: (sweeps,)."""
     return np.geomspace(hot, cold, sweeps)
-
-
-def checked_range(beta_range: tuple[float, float]) -> tuple[float, float]:
-    """Temperatures (hot, cold) of a range of inverse temperatures, as annealers of this field write it.
-
-    Raises:
-        ParameterError: not two rising numbers above zero.
-    """
-    try:
-        first, last = (float(beta) for beta in beta_range)
-    except (TypeError, ValueError):
-        first = last = float("nan")
-    if not 0 < first <= last < np.inf:
-        raise ParameterError(
-            f"beta_range must be two inverse temperatures above 0, hot end (smaller) first, found {beta_range!r}"
-        )
-    return 1 / first, 1 / last

@@ -9,13 +9,13 @@ from time import perf_counter
 from typing import Any, TypeAlias, overload
 
 import dimod
-import numpy as np
 from dimod.core.sampler import Sampler
 
 from hqml import progress
 from hqml.adapters import SamplerBackend, fitted
 from hqml.backend import Backend
 from hqml.errors import BudgetExceeded, OptionError, ParameterError
+from hqml.options import finite_number, whole_number
 from hqml.problems import Problem
 from hqml.qubo import Qubo, as_qubo
 from hqml.registry import available_backends, load_backend
@@ -108,17 +108,24 @@ def sample(
 
 
 def solve(problem: Any, backend: AnyBackend = "cpu", **arguments: Any) -> Any:
-    """Solve a problem and decode the best sample.
+    """Solve a problem, or each of a list, and decode the best sample.
 
     Args:
-        problem: a Problem, or any model that `sample` takes.
+        problem: a Problem, any model that `sample` takes, or a list of such.
         backend: as for `sample`.
         arguments: as for `sample`.
 
     Returns:
-        `problem.decode(best sample)`; for a plain model the best sample itself, {label: 0 or 1}.
+        `problem.decode(best sample)`; for a plain model the best sample itself, {label: 0 or 1}. A list of
+        these for a list.
     """
     samples = sample(problem, backend, **arguments)
+    if isinstance(samples, list):
+        return [_best(one, found) for one, found in zip(problem, samples, strict=True)]
+    return _best(problem, samples)
+
+
+def _best(problem: Any, samples: dimod.SampleSet) -> Any:
     best: Mapping[Any, int] = {name: int(value) for name, value in samples.first.sample.items()}
     return problem.decode(best) if isinstance(problem, Problem) else best
 
@@ -152,21 +159,12 @@ def _name(given: AnyBackend, backend: Backend) -> str:
 
 
 def _check_parameters(reads: Any, seed: Any, time_limit: Any, max_qpu_seconds: Any) -> None:
-    if not _is_whole(reads) or reads < 1:
-        raise ParameterError(f"reads must be a whole number of at least 1, found {reads!r}")
-    if seed is not None and not (_is_whole(seed) and 0 <= seed < 2**63):
-        raise ParameterError(f"seed must be None or a whole number from 0 to 2**63 - 1, found {seed!r}")
+    whole_number("reads", reads)
+    if seed is not None and whole_number("seed", seed, least=0) >= 2**63:
+        raise ParameterError(f"seed must be below 2**63, found {seed!r}")
     for name, value in (("time_limit", time_limit), ("max_qpu_seconds", max_qpu_seconds)):
-        if value is not None and not (_is_number(value) and 0 < value < np.inf):
-            raise ParameterError(f"{name} must be None or a number of seconds above 0, found {value!r}")
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
-
-
-def _is_number(value: Any) -> bool:
-    return _is_whole(value) or isinstance(value, float | np.floating)
+        if value is not None:
+            finite_number(name, value, above=0, unit="seconds")
 
 
 def _parameters(backend: Backend) -> Mapping[str, inspect.Parameter]:

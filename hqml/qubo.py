@@ -340,7 +340,9 @@ def as_qubo(model: Any) -> Qubo:
         return model
     if callable(getattr(model, "to_qubo", None)) and not isinstance(model, dimod.BinaryQuadraticModel):
         return as_qubo(model.to_qubo())
-    if isinstance(model, Mapping):
+    if (scipy_sparse := sys.modules.get("scipy.sparse")) and scipy_sparse.issparse(model):
+        return SparseQubo(model)
+    if isinstance(model, Mapping):  # after scipy's: its DOK matrices are mappings as well
         model = _bqm_from_mapping(model)
     if isinstance(model, dimod.BinaryQuadraticModel):
         pairs = model.num_variables * (model.num_variables - 1) / 2
@@ -348,8 +350,6 @@ def as_qubo(model: Any) -> Qubo:
         return SparseQubo.from_bqm(model) if sparse else DenseQubo.from_bqm(model)
     if isinstance(model, np.ndarray):
         return DenseQubo(model)
-    if (scipy_sparse := sys.modules.get("scipy.sparse")) and scipy_sparse.issparse(model):
-        return SparseQubo(model)
     if isinstance(model, Qubo):
         return model
     raise ModelError(
@@ -428,11 +428,11 @@ def _square(array: Floats, name: str) -> Floats:
 
 
 def _symmetric(array: Floats, name: str) -> Floats:
-    """Compare with the transpose, a band of rows at a time; rounding of the array's own dtype is forgiven."""
-    slack = 100 * float(np.finfo(array.dtype).eps) * max(float(np.abs(array.diagonal()).max()), 1e-300)
+    """Compare with the transpose, a band of rows at a time; half the digits of the array's own dtype must agree."""
+    slack = float(np.sqrt(np.finfo(array.dtype).eps)) * max(float(array.max()), -float(array.min()))
     for start in range(0, len(array), _ROWS_AT_ONCE):
         band, mirrored = array[start : start + _ROWS_AT_ONCE], array[:, start : start + _ROWS_AT_ONCE].T
-        if not np.array_equal(band, mirrored) and not np.allclose(band, mirrored, rtol=1e-5, atol=slack):
+        if np.abs(band - mirrored).max() > slack:
             raise ModelError(f"{name} must be symmetric; use ({name} + {name}.T) / 2 if its halves should be averaged")
     return array
 

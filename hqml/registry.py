@@ -97,7 +97,7 @@ def _build(name: str, points: list[EntryPoint], options: dict[str, Any]) -> Back
     [point] = points
     factory = _import(point)
     try:
-        backend = factory(**options)
+        backend: Backend = factory(**options)
         whole = isinstance(backend, Backend) and isinstance(backend.capabilities, Capabilities)
     except BackendError:
         raise

@@ -34,7 +34,8 @@ def svm_dual(
         C: largest multiplier, one number or (points,), above 0; none is sum_k base**k, the formula as published.
 
     Returns:
-        The model; `model.multipliers(states)` decodes states (reads, points * n_bits) into (reads, points).
+        The model. Its scale is labels * C_n / C_0, so `model.multipliers(states) * abs(model.scale)` decodes states
+        (reads, points * n_bits) into multipliers (reads, points).
 
     Raises:
         ProblemError: a label is neither -1 nor +1, the kernel is not a square of their number, or a parameter is out
@@ -50,7 +51,10 @@ def svm_dual(
     if not xi >= 0 or not np.isfinite(xi):
         raise ProblemError(f"xi must be a number of at least 0, found {xi!r}")
     weights = digit_weights(n_bits, base)
-    bounds = np.broadcast_to(weights.sum() if C is None else np.asarray(C, dtype=np.float64), signs.shape)
+    largest = np.asarray(weights.sum() if C is None else C, dtype=np.float64)
+    if largest.shape not in ((), signs.shape):
+        raise ProblemError(f"C must be one number or have shape {signs.shape}, found shape {largest.shape}")
+    bounds = np.broadcast_to(largest, signs.shape)
     if not (np.isfinite(bounds).all() and (bounds > 0).all()):
         raise ProblemError(f"C must be above 0 and finite, found {np.min(bounds)!r}")
     size = bounds / weights.sum()

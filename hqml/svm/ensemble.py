@@ -1,0 +1,111 @@
+"""QUBO-based SVMs on slices small enough for the backend, combined."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from hqml.errors import ParameterError
+from hqml.svm._annealing import Settings, anneal, tell
+from hqml.svm._backends import capabilities_of
+from hqml.svm._machines import Machine, Task
+from hqml.svm.qubo_svc import QuboSVC
+from hqml.svm.slice_ensemble import AUTO_SLICE_SIZE, SliceEnsemble
+from hqml.svm.twin import SVCSliceEnsemble
+
+
+class QuboSVCEnsemble(SliceEnsemble):
+    """One QuboSVC a slice of the training set; the QUBOs of all slices go to the backend as one batch.
+
+    Every slice holds every class, and gamma="scale" is computed once, on the whole training set.
+
+    Args:
+        estimator: a QuboSVC with the parameters of the slices; None is QuboSVC(). Its random_state is not used.
+        slice_size: most samples a slice. "auto" fills the backend: its largest model // n_bits; 400 where it has none.
+        n_slices: None takes as many as use every sample once.
+        sampling: how slices are drawn; each holds every class.
+            "stratified": classes in the proportions of the whole set; rare samples repeat in different slices.
+            "balanced": classes in equal parts, small classes repeat. Use it where classes are unequal in size.
+            "disjoint": stratified, and no sample is used twice.
+            "bootstrap": drawn with replacement.
+        combine: "mean" of the decision values, "vote" of the slices' classes, or the mean "weighted" by each slice's
+            balanced accuracy above chance on (at most 1000) training samples outside of it.
+        random_state: int, RandomState or None. An int makes a fit repeatable on a seedable backend.
+
+    Attributes:
+        slices_: list of (points,) rows of the training set.
+        slice_size_: most samples a slice.
+        estimator_: the QuboSVC that describes a slice.
+        weights_: (slices,), what each counts in the mean, sum 1.
+        support_: (support,), samples with a multiplier in any slice.
+        support_vectors_: (support, features); empty for kernel="precomputed".
+        dual_coef_: scipy.sparse, (slices * machines, support), alpha_n t_n; one machine for two
+            classes, else one a class.
+        intercept_: (slices, machines).
+        energies_: (slices, machines), lowest energy found.
+        classes_: (classes,).
+        C_: the largest multiplier, before class weights.
+        gamma_: the factor used.
+        timing_: seconds by stage: kernel, build, solve, decode, total.
+        seed_: what `random_state` came to; given as random_state it repeats the fit.
+
+    Raises (by `fit`):
+        ParameterError: a parameter is out of its range, or a slice cannot hold every class.
+        DataError: X or y cannot be trained on, or a class is too small for disjoint slices.
+        BackendError: the backend is unknown, unavailable, or cannot take the models.
+
+    Source: Cavallaro et al., IGARSS 2020, doi:10.1109/IGARSS39084.2020.9323544.
+    """
+
+    def classical_twin(self) -> SVCSliceEnsemble:
+        """The same ensemble of scikit-learn's SVC, not fitted: equal kernel, gamma, C, weights and slices.
+
+        Raises:
+            NotFittedError: C, gamma and the slices' seed are known only after `fit`.
+        """
+        check_is_fitted(self)
+        return SVCSliceEnsemble(
+            self.estimator_._classical_svc(self.C_, self.gamma_),
+            slice_size=self.slice_size_,
+            n_slices=self.n_slices,
+            sampling=self.sampling,
+            combine=self.combine,
+            random_state=self.seed_,
+        )
+
+    def _model(self) -> QuboSVC:
+        if self.estimator is None:
+            return QuboSVC()
+        if not isinstance(self.estimator, QuboSVC):
+            raise ParameterError(f"estimator must be None or a QuboSVC, found {type(self.estimator).__name__}")
+        return self.estimator
+
+    def _settings(self) -> Settings:
+        settings: Settings = self.estimator_._settings()
+        return settings
+
+    def _most_per_slice(self) -> int:
+        most = capabilities_of(self.estimator_.backend).max_variables
+        return AUTO_SLICE_SIZE if most is None else most // self._settings().n_bits
+
+    def _limit(self) -> float:
+        self.C_: float = self._settings().C
+        return self.C_
+
+    def _train(self, tasks: Sequence[Task], seed: int) -> list[Machine]:
+        settings = self._settings()
+        annealed = anneal(tasks, settings, seed)
+        lowest = np.array([samples.first.energy for samples in annealed.samplesets])
+        self.energies_ = lowest.reshape(len(self.slices_), -1)
+        self.timing_.update(annealed.timing)
+        tell(annealed.machines, settings, stacklevel=4)
+        return annealed.machines
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        model = self.estimator if isinstance(self.estimator, QuboSVC) else QuboSVC()
+        tags.non_deterministic = not model._repeatable(self.random_state)
+        return tags

@@ -1,0 +1,269 @@
+"""A support vector classifier whose multipliers are found by any backend."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import Any
+
+import dimod
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.svm import SVC
+from sklearn.utils.validation import check_is_fitted
+
+from hqml.dispatch import AnyBackend
+from hqml.errors import ParameterError
+from hqml.options import finite_number, one_of, whole_number
+from hqml.problems.svm_dual import digit_weights
+from hqml.qubo import Floats
+from hqml.svm import _aggregate, _bias
+from hqml.svm._annealing import Settings, anneal, tell
+from hqml.svm._backends import seedable
+from hqml.svm._classifier import KernelClassifier
+from hqml.svm._kernels import Function, Ints, Kernel, blocks, resolved
+from hqml.svm._machines import Machine
+from hqml.svm._validation import drawn_seed
+
+_OWN_PARAMETERS = {"qubos", "model", "backend", "reads", "seed", "time_limit", "max_qpu_seconds"}
+
+
+class QuboSVC(KernelClassifier):
+    """Kernel SVM trained as a QUBO: each multiplier is a number of a few binary digits.
+
+    Two classes are one QUBO of samples * n_bits variables; more classes are one such QUBO a class, against the rest,
+    sampled in one batch. Standardise the features first, as for any SVM.
+
+    Args:
+        kernel: "linear", "poly", "rbf", "sigmoid", "precomputed", or a function that takes (a, features) and
+            (b, features) and gives (a, b), e.g. of `sklearn.metrics.pairwise`.
+        gamma: factor of rbf, poly and sigmoid: a number, "scale" for 1 / (features * X.var()), "auto" for 1 / features.
+        degree: power of poly.
+        coef0: constant of poly and sigmoid.
+        base: of the digits. 2 gives evenly spaced multipliers.
+        n_bits: binary digits a multiplier.
+        C: largest multiplier; None is sum_k base**k, so that the smallest step is 1. Other values stretch the steps.
+        xi: price of sum_n alpha_n t_n != 0, in units of the dual objective.
+        backend: a registered name, a Backend, or a dimod.Sampler.
+        backend_options: the backend's own options, e.g. {"num_sweeps": 200}.
+        reads: samples drawn of each QUBO.
+        n_solutions: how many of the lowest distinct samples are aggregated.
+        aggregate: how they become one.
+            "mean": all count the same.
+            "best": the lowest alone.
+            "boltzmann": by exp(-(E - E0) / T), where T is the mean of E - E0 over them: the temperature under which
+            these energies are likeliest, and one that makes the weights independent of the units of kernel and C.
+            "validation": a share of every class is held out before annealing; the solutions that classify it best
+            count the same, all others not. Held-out samples have multiplier 0.
+        bias: "support" averages over multipliers between 0 and C, "post-selection" puts the threshold where training
+            accuracy is best, "zero" leaves it at 0. A rule that is undefined (0/0) gives way to the next, with a
+            BiasWarning.
+        class_weight: None, "balanced", or {class: weight}: multiplies C for the samples of a class.
+        validation_fraction: share held out for aggregate="validation".
+        time_limit: seconds for the whole annealing.
+        max_qpu_seconds: metered time granted; metered hardware does not run without it.
+        random_state: int, RandomState or None. An int makes a fit repeatable on a seedable backend.
+
+    Attributes:
+        alpha_: (samples,) multipliers; (classes, samples) for more than two classes.
+        dual_coef_: (machines, support), alpha_n t_n.
+        support_: (support,), samples with a multiplier in any machine.
+        support_vectors_: (support, features); empty for kernel="precomputed".
+        intercept_: (machines,).
+        classes_: (classes,).
+        C_: the largest multiplier, before class weights.
+        gamma_: the factor used.
+        energies_: (machines,), lowest energy found.
+        sampleset_: dimod.SampleSet as the backend gave it, with its name, seed and version in `info`; a list of them,
+            one a class, for more than two classes.
+        timing_: seconds by stage: kernel, build, solve, decode, total.
+        seed_: what `random_state` came to; given as random_state it repeats the fit.
+
+    Raises (by `fit`):
+        ParameterError: a parameter is out of its range.
+        DataError: X or y cannot be trained on.
+        BackendError: the backend is unknown, unavailable, or cannot take the model.
+
+    Source: Willsch et al., Comput. Phys. Commun. 248 (2020) 107006, doi:10.1016/j.cpc.2019.107006.
+    """
+
+    def __init__(
+        self,
+        kernel: str | Function = "rbf",
+        gamma: str | float = "scale",
+        degree: int = 3,
+        coef0: float = 0.0,
+        base: float = 2,
+        n_bits: int = 2,
+        C: float | None = None,
+        xi: float = 1.0,
+        backend: AnyBackend = "cpu",
+        backend_options: dict[str, Any] | None = None,
+        reads: int = 100,
+        n_solutions: int = 20,
+        aggregate: str = "mean",
+        bias: str = "support",
+        class_weight: str | dict[Any, float] | None = None,
+        validation_fraction: float = 0.2,
+        time_limit: float | None = None,
+        max_qpu_seconds: float | None = None,
+        random_state: Any = None,
+    ) -> None:
+        self.kernel = kernel
+        self.gamma = gamma
+        self.degree = degree
+        self.coef0 = coef0
+        self.base = base
+        self.n_bits = n_bits
+        self.C = C
+        self.xi = xi
+        self.backend = backend
+        self.backend_options = backend_options
+        self.reads = reads
+        self.n_solutions = n_solutions
+        self.aggregate = aggregate
+        self.bias = bias
+        self.class_weight = class_weight
+        self.validation_fraction = validation_fraction
+        self.time_limit = time_limit
+        self.max_qpu_seconds = max_qpu_seconds
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any) -> QuboSVC:
+        """Train on X (samples, features), or (samples, samples) for kernel="precomputed", and y (samples,)."""
+        started = perf_counter()
+        settings = self._settings()
+        seed = drawn_seed(self.random_state)
+        X, labels = self._training_data(X, y)
+        self._kernel = self._resolved_kernel(X)
+        rows = np.arange(len(X))
+        before = perf_counter()
+        gram = self._kernel.gram(X, slice(None))
+        kernel_seconds = perf_counter() - before
+        annealed = anneal(labels.tasks(rows, gram, settings.C, self.class_weight), settings, seed)
+        self.C_, self.gamma_, self.seed_ = settings.C, self._kernel.gamma, seed
+        self.energies_ = np.array([samples.first.energy for samples in annealed.samplesets])
+        self._keep(X, annealed.machines, annealed.samplesets)
+        self.timing_ = {"kernel": kernel_seconds, **annealed.timing, "total": perf_counter() - started}
+        tell(annealed.machines, settings)
+        return self
+
+    def decision_function(self, X: Any) -> Floats:
+        """Decision values: (samples,) for two classes, positive for `classes_[1]`; else (samples, classes).
+
+        Args:
+            X: (samples, features); (samples, training samples) for kernel="precomputed".
+        """
+        X = self._new_data(X)
+        decisions = np.empty((len(X), len(self.intercept_)))
+        for block in blocks(len(X), len(self.support_)):
+            kernel = self._kernel.to_support(X[block], self.support_, self.support_vectors_)
+            decisions[block] = kernel @ self.dual_coef_.T + self.intercept_
+        return decisions[:, 0] if len(self.classes_) == 2 else decisions
+
+    def classical_twin(self) -> BaseEstimator:
+        """The scikit-learn estimator of equal kernel, gamma, C and class weights, not fitted.
+
+        It is an SVC; for more than two classes a OneVsRestClassifier of it, and where these have weights of their own,
+        which that one cannot pass on, an SVCSliceEnsemble whose only slice is the whole set.
+
+        Raises:
+            NotFittedError: C and gamma are known only after `fit`.
+        """
+        check_is_fitted(self)
+        svc = self._classical_svc(self.C_, self.gamma_)
+        if len(self.classes_) == 2:
+            return svc
+        if isinstance(self.class_weight, dict):
+            from hqml.svm.twin import SVCSliceEnsemble
+
+            return SVCSliceEnsemble(svc, slice_size=self.alpha_.shape[1], n_slices=1)
+        return OneVsRestClassifier(svc)
+
+    def _classical_svc(self, C: float, gamma: float) -> SVC:
+        return SVC(
+            C=C,
+            kernel=self.kernel,
+            degree=self.degree,
+            gamma=gamma if self.kernel in ("rbf", "poly", "sigmoid") else "scale",
+            coef0=float(self.coef0),
+            class_weight=self.class_weight,
+        )
+
+    @property
+    def _precomputed(self) -> bool:
+        return isinstance(self.kernel, str) and self.kernel == "precomputed"
+
+    def _resolved_kernel(self, X: Floats) -> Kernel:
+        return resolved(self.kernel, self.gamma, self.degree, self.coef0, X)
+
+    def _settings(self) -> Settings:
+        """Check every parameter that does not hang on the data."""
+        n_bits = whole_number("n_bits", self.n_bits)
+        base = finite_number("base", self.base, above=0)
+        with np.errstate(over="ignore"):
+            default_C = digit_weights(n_bits, base).sum()
+        if not np.isfinite(default_C):
+            raise ParameterError(f"base={base:g} with n_bits={n_bits} overflows; lower one of them")
+        options = {} if self.backend_options is None else self.backend_options
+        if not isinstance(options, dict) or not all(isinstance(name, str) for name in options):
+            raise ParameterError(f"backend_options must be None or a dict {{name: value}}, found {options!r}")
+        if clash := sorted(set(options) & _OWN_PARAMETERS):
+            raise ParameterError(f"backend_options must not hold {', '.join(clash)}: QuboSVC has parameters for it")
+        fraction = finite_number("validation_fraction", self.validation_fraction, above=0)
+        if fraction >= 1:
+            raise ParameterError(f"validation_fraction must be below 1, found {fraction!r}")
+        return Settings(
+            n_bits=n_bits,
+            base=base,
+            xi=finite_number("xi", self.xi, least=0),
+            C=float(default_C) if self.C is None else finite_number("C", self.C, above=0),
+            backend=self.backend,
+            options=options,
+            reads=whole_number("reads", self.reads),
+            n_solutions=whole_number("n_solutions", self.n_solutions),
+            aggregate=one_of("aggregate", self.aggregate, _aggregate.RULES),
+            bias=one_of("bias", self.bias, _bias.RULES),
+            validation_fraction=fraction,
+            time_limit=self.time_limit,
+            max_qpu_seconds=self.max_qpu_seconds,
+        )
+
+    def _keep(self, X: Floats, machines: list[Machine], samplesets: list[dimod.SampleSet]) -> None:
+        dual = np.stack([machine.dual for machine in machines])
+        binary = len(machines) == 1
+        self.alpha_ = np.abs(dual[0]) if binary else np.abs(dual)
+        self.sampleset_ = samplesets[0] if binary else samplesets
+        self.support_: Ints = np.flatnonzero(dual.any(axis=0))
+        self.support_vectors_ = np.empty((0, 0)) if self._precomputed else X[self.support_]
+        self.dual_coef_ = dual[:, self.support_]
+        self.intercept_ = np.array([machine.bias for machine in machines])
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A SampleSet pickles, but no format without code in it (skops) can hold one; plain data fit into all.
+        state = dict(super().__getstate__())
+        if "sampleset_" in state:
+            found = state["sampleset_"] if isinstance(state["sampleset_"], list) else [state["sampleset_"]]
+            state["sampleset_"] = [samples.to_serializable(use_bytes=True) for samples in found]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "sampleset_" in state:
+            found = [dimod.SampleSet.from_serializable(samples) for samples in state["sampleset_"]]
+            self.sampleset_ = found[0] if len(found) == 1 else found
+
+    def __sklearn_clone__(self) -> QuboSVC:
+        # A backend may hold a device or a connection: clones share it, where scikit-learn would copy it deeply.
+        own = self.get_params(deep=False)
+        return type(self)(**{name: own[name] if name == "backend" else clone(own[name], safe=False) for name in own})
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.non_deterministic = not self._repeatable(self.random_state)
+        return tags
+
+    def _repeatable(self, random_state: Any) -> bool:
+        """Whether two fits give the same: fixed seed, a backend that honours it, no clock that ends the search."""
+        fixed = isinstance(random_state, int | np.integer) and self.time_limit is None
+        return fixed and seedable(self.backend)

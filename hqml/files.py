@@ -1,0 +1,62 @@
+"""Write a file whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from hqml.errors import FormatError
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Find out before long work whether its result could be written to `path`. Leaves nothing behind.
+
+    Raises:
+        FormatError: the folder is missing or not writable, or `path` is something else than a regular file.
+    """
+    trial, _ = _beside(path)
+    try:
+        trial.touch(exist_ok=False)
+        trial.unlink()
+    except OSError as error:
+        raise FormatError(f"cannot write {path}: {error.strerror}; choose a folder you may write to") from error
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a file beside `path` that takes its place when the block ends well, and vanishes when it does not.
+
+    Raises:
+        FormatError: as for `check_writable`.
+    """
+    part, target = _beside(path)
+    try:
+        # Mode "x" heeds the umask, as the file that a user expects does; tempfile would make it private.
+        file = open(part, "xb")  # noqa: SIM115 - closed below, before it is renamed
+    except OSError as error:
+        raise FormatError(f"cannot write {path}: {error.strerror}; choose a folder you may write to") from error
+    try:
+        with file:
+            yield file
+        os.replace(part, target)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _beside(path: str | os.PathLike[str]) -> tuple[Path, Path]:
+    """A new name in the folder of `path`, and the file to replace (a symbolic link is followed, not replaced)."""
+    target = Path(os.path.realpath(path))
+    if target.is_dir():
+        raise FormatError(f"cannot write {path}: it is a folder; name a file in it")
+    if not target.parent.is_dir():
+        raise FormatError(f"cannot write {path}: there is no folder {target.parent}; make it first")
+    if target.exists() and not target.is_file():
+        raise FormatError(f"cannot write {path}: it is no regular file; name one")
+    if target.exists() and not os.access(target, os.W_OK):
+        raise FormatError(f"cannot write {path}: it is write-protected; name another file")
+    return target.with_name(f".{target.name}.{secrets.token_hex(4)}.part"), target

@@ -1,10 +1,15 @@
-"""What more than one test file needs."""
+"""What more than one test file needs, and a guard against tests that silently stop running."""
 
+from __future__ import annotations
+
+import os
 from pathlib import Path
 
 import pytest
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+_passed = 0
 
 
 @pytest.fixture(scope="session")
@@ -13,3 +18,34 @@ def shared_data() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"the benchmark data is missing: {SHARED}")
     return SHARED
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--least", type=int, default=0, help="Fail unless at least so many tests have passed.")
+
+
+def pytest_sessionstart() -> None:
+    """HQML_TESTS=installed promises that the tests meet the built wheel: hold it to that."""
+    if os.environ.get("HQML_TESTS") == "installed":
+        import hqml
+
+        home = Path(hqml.__file__).resolve()
+        if "site-packages" not in home.parts:
+            pytest.exit(f"expected the installed hqml, found {home}", returncode=1)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    global _passed
+    _passed += report.when == "call" and report.passed
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    least = session.config.getoption("--least")
+    if _passed < least and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    least = config.getoption("--least")
+    if _passed < least:
+        terminalreporter.write_line(f"expected at least {least} tests to pass, found {_passed}", red=True)

@@ -169,7 +169,8 @@ class TestRoundTrips:
         write(path, matrix)
         back = read(path).qubo
         states = some_states(n)
-        np.testing.assert_allclose(back.energies(states), DenseQubo(matrix).energies(states), rtol=1e-12)
+        slack = 1e-14 * n * np.abs(matrix).sum()  # terms may cancel: rounding is that of the largest
+        np.testing.assert_allclose(back.energies(states), DenseQubo(matrix).energies(states), rtol=0, atol=slack)
 
     @pytest.mark.parametrize("suffix", [".mc", ".mc.gz"])
     def test_a_graph_keeps_every_cut(self, tmp_path: Path, suffix: str) -> None:

@@ -1,0 +1,103 @@
+"""What commands print: tables for people, JSON for programs, a bar while they work."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+import click
+
+from hqml.progress import reporting
+
+
+def as_json(value: Any) -> None:
+    """Print one JSON value on one line."""
+    click.echo(json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """JSON on one line. NaN and infinity, which JSON lacks, become null."""
+    return json.dumps(_plain(value), allow_nan=False)
+
+
+def as_pairs(title: str, values: Mapping[str, Any]) -> None:
+    """Print names and values, one pair a line; a mapping inside becomes `name: value` pairs."""
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", show_header=False, box=None, padding=(0, 2, 0, 0))
+    for name, value in values.items():
+        table.add_row(name.replace("_", " "), _text(value))
+    _print(table)
+
+
+def as_rows(title: str, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Print a table with a header."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(*header, title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0))
+    for row in rows:
+        table.add_row(*map(_text, row))
+    _print(table)
+
+
+def write_csv(stream: BinaryIO, header: Iterable[Any], rows: Iterable[Iterable[Any]]) -> None:
+    """Write a CSV file of a header and rows, with plain line ends."""
+    text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    text.detach()
+
+
+@contextmanager
+def bar(what: str) -> Iterator[None]:
+    """Show on a terminal's stderr how far the backends that run in this block have come; elsewhere show nothing."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(what, total=1.0)
+        with reporting(lambda share: progress.update(task, completed=share)):
+            yield
+
+
+def _print(table: Any) -> None:
+    from rich.console import Console
+
+    # Written by click, so that a closed pipe is one error in one place. Cells are data: no markup, no emoji.
+    console = Console(file=sys.stdout, markup=False, emoji=False, highlight=False, soft_wrap=not sys.stdout.isatty())
+    console.print(table)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else f"{value:.5g}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name.replace('_', ' ')} {_text(one)}" for name, one in value.items())
+    return str(value)
+
+
+def _plain(value: Any) -> Any:
+    """The same value, of types that JSON knows."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if hasattr(value, "tolist"):  # numpy arrays and scalars
+        return _plain(value.tolist())
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dimod
 import numpy as np
-from common import Table, cpu_seconds
 
+from common import Table, cpu_seconds
 from hqml import DenseQubo
 
 

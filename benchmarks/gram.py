@@ -5,10 +5,10 @@ Building the model counts on both sides; compiling the kernels (once a machine, 
 
 from __future__ import annotations
 
-from common import Table, cpu_seconds, landsat_kernel
 from dwave.samplers import SimulatedAnnealingSampler
 
 import hqml
+from common import Table, cpu_seconds, landsat_kernel
 from hqml.problems.svm_dual import svm_dual
 
 SWEEPS = 100

@@ -27,7 +27,9 @@ def measure() -> Table:
     cumulative = re.search(r"(\d+) \|\s+hqml$", traced.stderr, re.MULTILINE)
     assert cumulative is not None
     rows.append(["import hqml, by python -X importtime", int(cumulative[1]) / 1e6])
-    return Table("import_time", "Import time", ["what", "seconds"], rows, "Seconds on the clock, medians of 7 processes.")
+    return Table(
+        "import_time", "Import time", ["what", "seconds"], rows, "Seconds on the clock, medians of 7 processes."
+    )
 
 
 if __name__ == "__main__":

@@ -5,14 +5,14 @@ from __future__ import annotations
 from itertools import product
 
 import numpy as np
-from common import SHARED, Table, landsat_kernel
-from hqml_cpu import schedule
-from hqml_cpu.flips import flip_model
-from hqml_cpu.multipliers import GramModel
 
+from common import SHARED, Table, landsat_kernel
 from hqml.io import read
 from hqml.problems.svm_dual import svm_dual
 from hqml.qubo import Qubo
+from hqml_cpu import schedule
+from hqml_cpu.flips import flip_model
+from hqml_cpu.multipliers import GramModel
 
 HOT, COLD = (0.1, 0.25, 0.5, 1, 3), (0.05, 0.1, 0.15, 0.3, 1)
 FILES = ("G1.mc.gz", "G14.mc.gz", "G22.mc.gz", "G32.mc.gz", "G43.mc.gz", "bqp500-1.qubo.gz", "gka1f.qubo.gz")
@@ -36,7 +36,9 @@ def measure() -> Table:
         taken = _mean_energy(qubo, model, rule)
         rows.append([name, f"{best[0]} / {best[1]}", energies[best], f"{rule.hot} / {rule.cold}", taken])
     columns = ["model", "best of the grid, hot / cold", "mean energy", "as built in", "mean energy, built in"]
-    return Table("temperature_range", "Sampled temperature range", columns, rows, f"{SWEEPS} sweeps, 32 replicas or more.")
+    return Table(
+        "temperature_range", "Sampled temperature range", columns, rows, f"{SWEEPS} sweeps, 32 replicas or more."
+    )
 
 
 def _mean_energy(qubo: Qubo, model: schedule.Model, rule: schedule.Rule) -> float:

@@ -33,7 +33,19 @@ _HOMES = {
     "sample": "dispatch",
     "solve": "dispatch",
 }
-_ROOMS = ("backend", "dispatch", "errors", "io", "model_file", "problems", "qubo", "samples", "svm", "tables", "testing")
+_ROOMS = (
+    "backend",
+    "dispatch",
+    "errors",
+    "io",
+    "model_file",
+    "problems",
+    "qubo",
+    "samples",
+    "svm",
+    "tables",
+    "testing",
+)
 
 __all__ = sorted(_HOMES)
 

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.sparse
-from hqml_cpu import CpuBackend
-from hqml_cpu.flips import DenseModel, SparseModel
-from hqml_cpu.multipliers import GramModel
 
 import hqml
 from hqml import DenseQubo, GramQubo, HqmlError, Qubo, SparseQubo
 from hqml.problems.svm_dual import svm_dual
+from hqml_cpu import CpuBackend
+from hqml_cpu.flips import DenseModel, SparseModel
+from hqml_cpu.multipliers import GramModel
 
 SEEDS = np.random.SeedSequence(7)
 
@@ -130,7 +130,9 @@ def _visited(kernel_model: GramModel | DenseModel | SparseModel, temperature: fl
     [
         pytest.param(dense(4), id="dense"),
         pytest.param(SparseQubo(scipy.sparse.csr_array(np.triu(np.ones((4, 4)), 1)), linear=[-1, 2, -2, 1]), id="int8"),
-        pytest.param(SparseQubo(scipy.sparse.csr_array(np.triu(np.full((4, 4), 0.3), 1)), linear=[0.1] * 4), id="float"),
+        pytest.param(
+            SparseQubo(scipy.sparse.csr_array(np.triu(np.full((4, 4), 0.3), 1)), linear=[0.1] * 4), id="float"
+        ),
         pytest.param(gram(2, 2), id="gram"),
     ],
 )

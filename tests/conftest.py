@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from pathlib import Path
 
@@ -23,13 +22,14 @@ def shared_data() -> Path:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--least", type=int, default=0, help="Fail unless at least so many tests have passed.")
+    parser.addoption("--installed", action="store_true", help="Fail unless hqml comes from site-packages.")
 
 
-def pytest_sessionstart() -> None:
-    """Make Ctrl-C work and hold HQML_TESTS=installed to its promise that the tests meet the built wheel."""
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Make Ctrl-C work, and hold --installed to its promise that the tests meet the built wheel."""
     # A shell starts what it puts into the background with SIGINT ignored; tests of Ctrl-C would wait for ever.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    if os.environ.get("HQML_TESTS") == "installed":
+    if session.config.getoption("--installed"):
         import hqml
 
         home = Path(hqml.__file__).resolve()

@@ -64,16 +64,20 @@ class DenseModel:
         return float((linear + np.abs(self.couplings.astype(np.float64)).sum(axis=1)).max()) * self.unit
 
     def start(self, replicas: int, seeds: np.random.SeedSequence) -> DenseBlock:
+        x = np.random.default_rng(seeds.spawn(1)[0]).integers(0, 2, (replicas, len(self.linear)), dtype=np.int8)
+        return self.at(x, noise.walker_seeds(seeds, replicas))
+
+    def at(self, states: States, walkers: noise.Seeds) -> DenseBlock:
+        """A block in given states (replicas, n)."""
         n, dtype = len(self.linear), self.linear.dtype
-        x = np.random.default_rng(seeds.spawn(1)[0]).integers(0, 2, (replicas, n), dtype=np.int8)
         # Padding never flips: no threshold is above the largest number.
         largest = np.inf if dtype.kind == "f" else np.iinfo(dtype).max
-        field = np.full((replicas, self.couplings.shape[1]), largest, dtype)
-        for row, one in zip(field, x, strict=True):
+        field = np.full((len(states), self.couplings.shape[1]), largest, dtype)
+        for row, one in zip(field, states, strict=True):
             row[:n] = self.couplings[one.astype(bool), :n].sum(axis=0, dtype=np.float64) + self.linear
         sign = np.ones_like(field)
-        sign[:, :n] = 1 - 2 * x
-        return DenseBlock(self, sign, field, noise.walker_seeds(seeds, replicas))
+        sign[:, :n] = 1 - 2 * states
+        return DenseBlock(self, sign, field, walkers)
 
 
 @dataclass
@@ -87,12 +91,25 @@ class DenseBlock:
 
     def sweep(self, temperatures: Floats) -> int:
         kernel = _kernel(self.field.dtype)
-        table, thresholds = noise.tables_for(self.field)
-        scaled = temperatures / self.model.unit
+        scaled = temperatures.reshape(len(temperatures), -1) / self.model.unit
+        entries = noise.entries_for(self.field.size) if scaled.shape[1] == 1 else noise.SMALL_TABLE
+        thresholds = np.empty((scaled.shape[1], entries), self.field.dtype)
+        table = noise.exponential(entries)
         return int(kernel(self.model.couplings, self.sign, self.field, scaled, table, thresholds, self.walkers))
+
+    def energies(self) -> Floats:
+        """(replicas,), without the offset."""
+        linear = self.model.linear.astype(np.float64)
+        return np.asarray(_energies(self.sign, self.field, linear)) * self.model.unit
 
     def states(self) -> States:
         return np.asarray(self.sign[:, : len(self.model.linear)] < 0, dtype=np.int8)
+
+    walkers_states = states
+
+    def moved_to(self, states: States) -> DenseBlock:
+        """The same block in other states (replicas, n)."""
+        return self.model.at(states, self.walkers)
 
     def settle(self) -> None:
         """A local minimum of single flips is all that is promised."""
@@ -119,21 +136,23 @@ def _kernel(dtype: np.dtype[Any]) -> Callable[..., int]:
     @numba.njit(nogil=True, cache=True)
     def sweeps(couplings, sign, field, temperatures, noise_table, thresholds, walkers):  # type: ignore[no-untyped-def]
         replicas, width = sign.shape
+        levels = temperatures.shape[1]  # one temperature for all replicas, or one each
         flips = 0
-        for temperature in temperatures:
-            fill_thresholds(temperature, noise_table, thresholds)
+        for sweep in range(len(temperatures)):
+            for level in range(levels):
+                fill_thresholds(temperatures[sweep, level], noise_table, thresholds[level])
             for first in range(0, width, _SPINS):
                 last = min(width, first + _SPINS)
                 for replica in range(replicas):
                     walkers[replica] = noise.step(walkers[replica])
                     place = noise.place(walkers[replica], noise_table.size - _SPINS)
-                    d, f = sign[replica], field[replica]
+                    d, f, limits = sign[replica], field[replica], thresholds[replica % levels]
                     for begin in range(first, last, lanes):
                         at = place + begin - first
                         later = ~np.uint64(0)
                         while True:
                             # A flip changes the costs of the spins behind it, so these are tested anew.
-                            wanted = flips_of(d, f, begin, thresholds, at, lanes) & later
+                            wanted = flips_of(d, f, begin, limits, at, lanes) & later
                             if wanted == 0:
                                 break
                             lane = trailing_zeros(wanted)
@@ -151,3 +170,14 @@ def _kernel(dtype: np.dtype[Any]) -> Callable[..., int]:
         return flips
 
     return sweeps
+
+
+@numba.njit(nogil=True, cache=True)
+def _energies(sign, field, linear):  # type: ignore[no-untyped-def]
+    """sum_i x_i (linear_i + field_i) / 2 of each replica."""
+    energies = np.zeros(len(sign))
+    for replica in range(len(sign)):
+        for i in range(len(linear)):
+            if sign[replica, i] < 0:
+                energies[replica] += (linear[i] + field[replica, i]) / 2
+    return energies

@@ -35,16 +35,24 @@ def gumbel() -> Floats:
     return -np.log(-np.log(_uniform(1, TABLE))).astype(np.float32)
 
 
+@cache
+def exponential_columns(columns: int) -> Floats:
+    """-ln(u) for walkers of different temperatures side by side: (TABLE / columns, columns), float32.
+
+    Each column holds its own evenly spaced levels.
+    """
+    return np.stack([-np.log(_uniform(2 + k, TABLE // columns)) for k in range(columns)], axis=1).astype(np.float32)
+
+
 def _uniform(stream: int, entries: int) -> Floats:
     levels = (np.arange(entries) + 0.5) / entries
     return np.random.default_rng([20_06, stream]).permutation(levels)
 
 
-def tables_for(field: Any) -> tuple[Floats, Any]:
-    """Noise, and room for the thresholds made of it at each sweep: for a small block the small table, or filling it
+def entries_for(size: int) -> int:
+    """Entries of the table for a block of so many spins: the small table for a small block, or making thresholds of it
     would take longer than the sweep."""
-    entries = TABLE if field.size > 2 * SMALL_TABLE else SMALL_TABLE
-    return exponential(entries), np.empty(entries, field.dtype)
+    return TABLE if size > 2 * SMALL_TABLE else SMALL_TABLE
 
 
 @cache

@@ -54,14 +54,19 @@ class SparseModel:
         return float((np.abs(self.linear.astype(np.float64)) + coupled).max()) * self.unit
 
     def start(self, replicas: int, seeds: np.random.SeedSequence) -> SparseBlock:
+        shape = (self.replicas_at_once, len(self.linear))
+        x = np.random.default_rng(seeds.spawn(1)[0]).integers(0, 2, shape, dtype=np.int8)
+        return self.at(x, replicas, noise.walker_seeds(seeds, 1))
+
+    def at(self, states: States, replicas: int, walkers: noise.Seeds) -> SparseBlock:
+        """A block in given states (lanes, n)."""
         import scipy.sparse
 
-        n, lanes = len(self.linear), self.replicas_at_once
-        x = np.random.default_rng(seeds.spawn(1)[0]).integers(0, 2, (n, lanes), dtype=np.int8)
+        n, x = len(self.linear), np.ascontiguousarray(states.T)
         csr = scipy.sparse.csr_array((self.couplings.astype(np.float64), self.indices, self.indptr), shape=(n, n))
         field = csr @ x.astype(np.float64) + self.linear.astype(np.float64)[:, None]
         sign = (1 - 2 * x).astype(self.linear.dtype)
-        return SparseBlock(self, replicas, sign, field.astype(self.linear.dtype), noise.walker_seeds(seeds, 1))
+        return SparseBlock(self, replicas, sign, field.astype(self.linear.dtype), walkers)
 
 
 @dataclass
@@ -77,7 +82,12 @@ class SparseBlock:
     def sweep(self, temperatures: Floats) -> int:
         kernel = _kernel(self.field.dtype, self.field.shape[1])
         model = self.model
-        table, thresholds = noise.tables_for(self.field)
+        scaled = temperatures.reshape(len(temperatures), -1) / model.unit
+        if scaled.shape[1] == 1:
+            table = noise.exponential(noise.entries_for(self.field.size))
+        else:
+            table = noise.exponential_columns(scaled.shape[1]).ravel()
+        thresholds = np.empty(table.size, self.field.dtype)
         return int(
             kernel(
                 model.indptr,
@@ -85,15 +95,28 @@ class SparseBlock:
                 model.couplings,
                 self.sign,
                 self.field,
-                temperatures / model.unit,
+                scaled,
                 table,
                 thresholds,
                 self.walkers,
             )
         )
 
+    def energies(self) -> Floats:
+        """(lanes,), without the offset."""
+        linear = self.model.linear.astype(np.float64)
+        return np.asarray(_energies(self.sign, self.field, linear)) * self.model.unit
+
     def states(self) -> States:
-        return np.ascontiguousarray((self.sign[:, : self.replicas] < 0).T).astype(np.int8)
+        return self.walkers_states()[: self.replicas]
+
+    def walkers_states(self) -> States:
+        """States of all lanes, wanted or not: (lanes, n)."""
+        return np.ascontiguousarray((self.sign < 0).T).astype(np.int8)
+
+    def moved_to(self, states: States) -> SparseBlock:
+        """The same block in other states (lanes, n)."""
+        return self.model.at(states, self.replicas, self.walkers)
 
     def settle(self) -> None:
         """A local minimum of single flips is all that is promised."""
@@ -112,12 +135,18 @@ def _kernel(dtype: np.dtype[Any], lanes: int) -> Callable[..., int]:
     def sweeps(indptr, indices, couplings, sign, field, temperatures, noise_table, thresholds, walkers):  # type: ignore[no-untyped-def]
         state = walkers[0]
         change = np.zeros(lanes, field.dtype)
+        stride = temperatures.shape[1]  # 1: one temperature for all lanes; else one each, and each its own noise
+        places = (noise_table.size - lanes) // stride + 1
         flips = 0
-        for temperature in temperatures:
-            fill_thresholds(temperature, noise_table, thresholds)
+        for sweep in range(len(temperatures)):
+            if stride == 1:
+                fill_thresholds(temperatures[sweep, 0], noise_table, thresholds)
+            else:
+                for lane in range(lanes):
+                    fill_thresholds(temperatures[sweep, lane], noise_table[lane::lanes], thresholds[lane::lanes])
             for i in range(sign.shape[0]):
                 state = noise.step(state)
-                place = noise.place(state, noise_table.size - lanes)
+                place = noise.place(state, places) * stride
                 flipped = flip_lanes(sign, field, i * lanes, thresholds, place, change, lanes)
                 if flipped == 0:
                     continue
@@ -128,6 +157,16 @@ def _kernel(dtype: np.dtype[Any], lanes: int) -> Callable[..., int]:
         return flips
 
     return sweeps
+
+
+@numba.njit(nogil=True, cache=True)
+def _energies(sign, field, linear):  # type: ignore[no-untyped-def]
+    """sum_i x_i (linear_i + field_i) / 2 of each lane."""
+    energies = np.zeros(sign.shape[1])
+    for i in range(len(linear)):
+        for lane in range(sign.shape[1]):
+            energies[lane] += (linear[i] + field[i, lane]) / 2 if sign[i, lane] < 0 else 0.0
+    return energies
 
 
 def _type_of(qubo: SparseQubo) -> tuple[np.dtype[Any], float]:

@@ -17,7 +17,7 @@ from hqml import DenseQubo, GramQubo, HqmlError, Qubo, SparseQubo
 from hqml.problems.svm_dual import svm_dual
 from hqml_cpu import CpuBackend
 from hqml_cpu.flips import DenseModel, SparseModel
-from hqml_cpu.multipliers import GramModel
+from hqml_cpu.multipliers import GramModel, without_tiny
 
 SEEDS = np.random.SeedSequence(7)
 
@@ -233,3 +233,12 @@ def test_a_bad_beta_range_is_told(bad: object) -> None:
 def test_a_bad_count_is_told(option: str, bad: object) -> None:
     with pytest.raises(HqmlError, match=f"{option} must be a whole number of at least 1"):
         hqml.sample(dense(5), "cpu", **{option: bad})
+
+
+def test_entries_of_a_kernel_that_no_sum_feels_are_set_to_zero_in_a_copy() -> None:
+    gram = np.array([[1, 1e-40, 1e-3], [1e-40, 1, -1e-20], [1e-3, -1e-20, 1]], np.float32)
+    kept = gram.copy()
+    np.testing.assert_array_equal(without_tiny(gram), np.float32([[1, 0, 1e-3], [0, 1, 0], [1e-3, 0, 1]]))
+    np.testing.assert_array_equal(gram, kept)
+    plain = np.eye(3, dtype=np.float32)
+    assert without_tiny(plain) is plain

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Any
@@ -10,17 +11,13 @@ import dimod
 import numpy as np
 
 from hqml.backend import Capabilities, Usage, drawn_seed
-from hqml.options import inverse_temperatures, whole_number
-from hqml.qubo import SPARSE_BELOW, DenseQubo, GramQubo, Qubo
+from hqml.errors import ParameterError
+from hqml.options import one_of, whole_number
+from hqml.qubo import Qubo
 from hqml.samples import to_sampleset
-from hqml_cpu import schedule
-from hqml_cpu.flips import flip_model
-from hqml_cpu.multipliers import MAX_DIGITS, GramModel
-from hqml_cpu.runner import Task, available_threads, run
-from hqml_cpu.schedule import Model, Rule
-
-FLIP_SWEEPS = 1000
-HEAT_BATH_SWEEPS = 200
+from hqml_cpu.checkpoint import Checkpoint, describe
+from hqml_cpu.methods import METHODS, Run, Wanted
+from hqml_cpu.runner import available_threads, run
 
 
 class CpuBackend:
@@ -53,7 +50,10 @@ class CpuBackend:
         time_limit: float | None = None,
         num_sweeps: int | None = None,
         beta_range: tuple[float, float] | None = None,
+        method: str = "auto",
+        rank: int | None = None,
         threads: int | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
         progress: Callable[[float], None] | None = None,
     ) -> list[dimod.SampleSet]:
         """Anneal each model of a batch; blocks of all models share the threads.
@@ -66,26 +66,44 @@ class CpuBackend:
                 have not begun are left out, but for the first of each model.
             num_sweeps: moves tried per variable and read; none is 1000 flips, or 200 for the heat bath.
             beta_range: inverse temperatures (hot, cold), 1 / energy; none samples the model for them.
+            method: "annealing", "tempering" (of which a Gram model is written out), or "auto" for what suits the model.
+            rank: let a factor of so many columns stand for the matrix of a Gram model: faster where the kernel has that
+                rank, coarse where it has not (`info["kernel_error"]`, the share of the trace that is left out). The
+                states are descended under the true kernel at the end, and energies are those of the true kernel.
             threads: overrides that of the constructor.
+            checkpoint: a file that keeps the state of the run (every 10 s, at Ctrl-C and at the time limit, which then
+                stops the run instead of hastening it). The same call with the same file goes on from there and gives
+                the samples of a run that was never interrupted. The file is removed when the run is complete.
             progress: called with the share done.
 
         Returns:
-            One SampleSet a model. `info` adds: method, num_sweeps, beta_range, threads, interrupted (by Ctrl-C, which
-            gives the best so far), cut_short (by the time limit).
+            One SampleSet a model. `info` adds: method and why, num_sweeps, beta_range, threads, interrupted (by
+            Ctrl-C, which gives the best so far), cut_short (by the time limit).
+
+        Raises:
+            ParameterError: an option is out of its range, or the checkpoint belongs to another run.
+            FormatError: the checkpoint cannot be read or written.
         """
+        one_of("method", method, METHODS)
         if num_sweeps is not None:
             whole_number("num_sweeps", num_sweeps)
+        if rank is not None:
+            whole_number("rank", rank)
         if threads is not None:
             whole_number("threads", threads)
         if not qubos:
             return []
+        if checkpoint is not None and seed is None:
+            raise ParameterError("a checkpoint needs a seed, to find the same run again; give seed=")
         threads, seed = threads or self.threads or available_threads(), drawn_seed(seed)
         started = perf_counter()
-        runs = [_Run.of(qubo, reads, seed, index, num_sweeps, beta_range) for index, qubo in enumerate(qubos)]
+        wanted = Wanted(method, reads, seed, num_sweeps, beta_range, rank)
+        runs = [Run.of(qubo, index, wanted) for index, qubo in enumerate(qubos)]
         prepared = perf_counter() - started
         tasks = [task for one in runs for task in one.tasks]
+        kept = None if checkpoint is None else _checkpoint(checkpoint, runs, seed, reads)
         left = None if time_limit is None else max(0.0, time_limit - prepared)
-        outcome = run(tasks, threads=threads, time_limit=left, report=progress)
+        outcome = run(tasks, threads=threads, time_limit=left, report=progress, checkpoint=kept)
         timing = {"prepare": prepared, "solve": perf_counter() - started - prepared}
         return [
             to_sampleset(
@@ -94,8 +112,7 @@ class CpuBackend:
                 backend="cpu",
                 seed=seed,
                 timing=timing,
-                method=one.method,
-                num_sweeps=one.sweeps,
+                **one.method.about,
                 beta_range=one.beta_range,
                 threads=threads,
                 interrupted=outcome.interrupted,
@@ -106,58 +123,29 @@ class CpuBackend:
 
     def estimate(self, qubos: Sequence[Qubo], *, reads: int = 100, **options: Any) -> Usage:
         """Time a few sweeps of one block of each model and scale up."""
+        known = {name: options.get(name) for name in ("num_sweeps", "rank")}
+        wanted = Wanted(options.get("method", "auto"), reads, 0, beta_range=(1.0, 1.0), **known)
         seconds = 0.0
         for index, qubo in enumerate(qubos):
-            one = _Run.of(qubo, reads, 0, index, options.get("num_sweeps"), (1.0, 1.0))
+            one = Run.of(qubo, index, wanted)
             block = one.tasks[0].model.start(one.tasks[0].replicas, one.tasks[0].seeds)
             block.sweep(np.ones(1))
             started = perf_counter()
             block.sweep(np.ones(2))
-            seconds += (perf_counter() - started) / 2 * one.sweeps * len(one.tasks)
+            seconds += (perf_counter() - started) / 2 * one.method.sweeps * len(one.tasks)
         return Usage(seconds=seconds / (options.get("threads") or self.threads or available_threads()))
 
     def close(self) -> None:
         """Nothing is held between calls."""
 
 
-class _Run:
-    """How one model of a batch is annealed."""
-
-    def __init__(self, method: str, model: Model, sweeps: int, hot: float, cold: float) -> None:
-        self.method, self.model, self.sweeps = method, model, sweeps
-        self.beta_range = (1 / hot, 1 / cold)
-        self.tasks: list[Task] = []
-
-    @classmethod
-    def of(
-        cls,
-        qubo: Qubo,
-        reads: int,
-        seed: int,
-        index: int,
-        num_sweeps: int | None,
-        beta_range: tuple[float, float] | None,
-    ) -> _Run:
-        method, model, rule, default = _kernel_for(qubo)
-        # The seed of a model depends on its place in the batch, that of a block on its place among the reads.
-        sampling, *blocks = np.random.SeedSequence([seed, index]).spawn(1 + -(-reads // model.replicas_at_once))
-        if beta_range is None:
-            hot, cold = schedule.sampled_range(model, rule, sampling)
-        else:
-            hot, cold = (1 / beta for beta in inverse_temperatures(beta_range))
-        run = cls(method, model, num_sweeps or default, hot, cold)
-        plan = schedule.temperatures(hot, cold, run.sweeps)
-        for place, seeds in enumerate(blocks):
-            replicas = min(model.replicas_at_once, reads - place * model.replicas_at_once)
-            run.tasks.append(Task(index, model, replicas, seeds, plan, first=place == 0))
-        return run
-
-
-def _kernel_for(qubo: Qubo) -> tuple[str, Model, Rule, int]:
-    """Method, model in the kernel's form, rule of its temperatures, default number of sweeps."""
-    if isinstance(qubo, GramQubo) and qubo.num_digits <= MAX_DIGITS:
-        return "heat bath over multipliers", GramModel.of(qubo), schedule.MULTIPLIERS, HEAT_BATH_SWEEPS
-    flat = qubo.to_dense() if isinstance(qubo, GramQubo) else qubo
-    if isinstance(flat, DenseQubo) and np.count_nonzero(flat.couplings) < SPARSE_BELOW * flat.couplings.size:
-        flat = flat.to_sparse()
-    return f"annealing of single flips, {flat.form}", flip_model(flat), schedule.FLIPS, FLIP_SWEEPS
+def _checkpoint(path: str | os.PathLike[str], runs: Sequence[Run], seed: int, reads: int) -> Checkpoint:
+    about = describe(
+        [one.model for one in runs],
+        method=[one.method.name for one in runs],
+        seed=seed,
+        reads=reads,
+        num_sweeps=[one.method.sweeps for one in runs],
+        beta_range=[one.beta_range for one in runs],
+    )
+    return Checkpoint.at(path, about)

@@ -140,7 +140,8 @@ def _kernel(dtype: np.dtype[Any]) -> Callable[..., int]:
         flips = 0
         for sweep in range(len(temperatures)):
             for level in range(levels):
-                fill_thresholds(temperatures[sweep, level], noise_table, thresholds[level])
+                if sweep == 0 or temperatures[sweep, level] != temperatures[sweep - 1, level]:
+                    fill_thresholds(temperatures[sweep, level], noise_table, thresholds[level])
             for first in range(0, width, _SPINS):
                 last = min(width, first + _SPINS)
                 for replica in range(replicas):

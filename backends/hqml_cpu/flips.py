@@ -11,13 +11,14 @@ from hqml_cpu.dense import DenseModel
 from hqml_cpu.sparse import SparseModel
 
 
-def flip_model(qubo: Qubo, reads: int = 1) -> DenseModel | SparseModel:
+def flip_model(qubo: Qubo, reads: int = 1, least: int = 1) -> DenseModel | SparseModel:
     """The kernel's form of a dense or sparse model.
 
     Args:
         qubo: of n variables.
         reads: wanted of it; they decide how many replicas lie side by side.
+        least: replicas that must lie side by side, up to 32.
     """
     if isinstance(qubo, SparseQubo):
-        return SparseModel.of(qubo, reads)
+        return SparseModel.of(qubo, reads, least)
     return DenseModel.of(qubo.to_dense())

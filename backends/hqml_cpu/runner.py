@@ -1,6 +1,7 @@
 """Run the blocks of a batch on threads: schedules, deadlines, Ctrl-C, progress.
 
-What a block computes depends on its own seed alone, so the samples are the same for any number of threads.
+What a block computes depends on its own seed alone, so the samples are the same for any number of threads. With a
+checkpoint they are the same as well however often the run was interrupted.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from time import perf_counter
 import numpy as np
 
 from hqml.qubo import Floats, States
-from hqml_cpu.schedule import Model, descend
+from hqml_cpu.checkpoint import Checkpoint
+from hqml_cpu.schedule import Block, Model, descend
 
 _SECONDS_A_CALL = 0.02
 """Kernel calls are sized to about this long: the pace at which Ctrl-C, deadlines and progress are noticed."""
@@ -23,7 +25,13 @@ _SECONDS_A_CALL = 0.02
 
 @dataclass(frozen=True)
 class Task:
-    """One block of replicas of one model of the batch."""
+    """One block of replicas of one model of the batch.
+
+    Attributes:
+        index: of its model in the batch.
+        plan: (sweeps,), temperatures.
+        first: of its model's blocks.
+    """
 
     index: int
     model: Model
@@ -40,7 +48,9 @@ class Control:
     deadline: float | None
     total: int
     report: Callable[[float], None] | None
+    checkpoint: Checkpoint | None = None
     stop: Event = field(default_factory=Event)
+    halted: bool = False
     done: float = 0.0
     lock: Lock = field(default_factory=Lock)
 
@@ -77,16 +87,18 @@ def run(
     threads: int,
     time_limit: float | None,
     report: Callable[[float], None] | None,
+    checkpoint: Checkpoint | None = None,
 ) -> Outcome:
     """Anneal all tasks; the first block of every model always runs, however late it is."""
     deadline = None if time_limit is None else perf_counter() + time_limit
-    control = Control(deadline, len(tasks), report)
+    control = Control(deadline, len(tasks), report, checkpoint)
     found: dict[int, States] = {}
     ordered = sorted(range(len(tasks)), key=lambda position: not tasks[position].first)
-    slots = _time_slots(tasks, threads, time_limit)
+    # A run that can be taken up again stops at its deadline; only one that cannot has to reach the cold end by then.
+    slots = None if checkpoint else _time_slots(tasks, threads, time_limit)
     interrupted = False
     with ThreadPoolExecutor(threads, thread_name_prefix="hqml_cpu") as pool:
-        futures = {pool.submit(_anneal, tasks[position], control, slots): position for position in ordered}
+        futures = {pool.submit(_anneal, position, tasks[position], control, slots): position for position in ordered}
         try:
             for finished in _as_they_end(futures, control):
                 found[futures[finished]] = finished.result()
@@ -100,7 +112,9 @@ def run(
         found = {position: future.result() for future, position in futures.items()}
     control.show()
     states = _by_model(tasks, found)
-    short = sum(map(len, states)) < sum(task.replicas for task in tasks)
+    short = control.halted or sum(map(len, states)) < sum(task.replicas for task in tasks)
+    if checkpoint is not None:
+        checkpoint.write(now=True) if short or interrupted else checkpoint.remove()
     return Outcome(states, interrupted, cut_short=short and not interrupted)
 
 
@@ -122,20 +136,29 @@ def _as_they_end(futures: dict[Future[States], int], control: Control) -> Iterat
     while waiting:
         ended, waiting = wait(waiting, timeout=0.1, return_when=FIRST_COMPLETED)
         control.show()
+        if control.checkpoint is not None:
+            control.checkpoint.write()
         yield from ended
 
 
-def _anneal(task: Task, control: Control, slot: float | None) -> States:
-    """Anneal one block along its plan; where time is short, in longer strides down to the same cold end."""
+def _anneal(place: int, task: Task, control: Control, slot: float | None) -> States:
+    """Anneal one block along its plan."""
+    if control.checkpoint is not None:
+        return _anneal_kept(place, task, control, control.checkpoint)
     if control.late() and not task.first:
         return np.empty((0, 0), np.int8)
-    started = perf_counter()
-    deadline = control.deadline
-    if task.first and slot is not None:
-        deadline = min(started + slot, deadline) if deadline is not None else started + slot
     block = task.model.start(task.replicas, task.seeds)
+    _sweep_in_time(block, task.plan, control, slot if task.first else None)
+    return _final_states(block)
+
+
+def _sweep_in_time(block: Block, plan: Floats, control: Control, slot: float | None) -> None:
+    """Sweep along the plan; where time is short, in longer strides down to the same cold end."""
+    deadline = control.deadline
+    if deadline is not None and slot is not None:
+        deadline = min(perf_counter() + slot, deadline)
     position, calls, pace = 0.0, 1, 0.0
-    last = len(task.plan)
+    last = len(plan)
     while position < last and not control.stop.is_set():
         stride = 1.0
         if deadline is not None and pace > 0:
@@ -143,11 +166,50 @@ def _anneal(task: Task, control: Control, slot: float | None) -> States:
             stride = max(1.0, (last - position) / max(fits, 1.0))
         places = (position + stride * np.arange(calls)).astype(int)
         before = perf_counter()
-        block.sweep(task.plan[places[places < last]])
+        block.sweep(plan[places[places < last]])
         pace = (perf_counter() - before) / calls
         control.add(min(calls * stride, last - position) / last)
         position += calls * stride
-        calls = int(np.clip(_SECONDS_A_CALL / max(pace, 1e-9), 1, 2 * calls))
+        calls = _next_calls(calls, pace)
+
+
+def _anneal_kept(place: int, task: Task, control: Control, checkpoint: Checkpoint) -> States:
+    """Anneal one block from where its checkpoint left it, and leave it there again when the run is to end."""
+    if (states := checkpoint.states_of(place)) is not None:
+        control.add(1.0)
+        return states
+    if control.late() and not task.first:
+        control.halted = True
+        return np.empty((0, 0), np.int8)
+    block = task.model.start(task.replicas, task.seeds)
+    position, calls, last = checkpoint.restore(place, block), 1, len(task.plan)
+    control.add(position / last)
+    while position < last:  # however late it is, one call is made: repeated often enough, a run comes to its end
+        before = perf_counter()
+        block.sweep(task.plan[position : position + calls])
+        done = min(calls, last - position)
+        control.add(done / last)
+        position += done
+        calls = _next_calls(calls, (perf_counter() - before) / done)
+        if control.late():
+            break
+        if checkpoint.due(place):
+            checkpoint.keep(place, block, position)
+    if position < last:
+        control.halted = True
+        checkpoint.keep(place, block, position)
+        return _final_states(block)
+    states = _final_states(block)
+    checkpoint.finish(place, states)
+    return states
+
+
+def _next_calls(calls: int, pace: float) -> int:
+    """Sweeps of the next kernel call, at `pace` seconds each."""
+    return int(np.clip(_SECONDS_A_CALL / max(pace, 1e-9), 1, 2 * calls))
+
+
+def _final_states(block: Block) -> States:
     descend(block)
     block.settle()
     return block.states()

@@ -36,16 +36,17 @@ class SparseModel:
     replicas_at_once: int
 
     @classmethod
-    def of(cls, qubo: SparseQubo, reads: int = 1) -> SparseModel:
+    def of(cls, qubo: SparseQubo, reads: int = 1, least: int = 1) -> SparseModel:
         csr = qubo.couplings
         dtype, unit = _type_of(qubo)
+        narrow = max(reads / 4, least) * dtype.itemsize <= _NARROW
         return cls(
             csr.indptr.astype(np.int32),
             csr.indices.astype(np.int32),
             in_units(csr.data, unit, dtype),
             in_units(qubo.linear, unit, dtype),
             unit,
-            (_WIDE if reads * dtype.itemsize > 4 * _NARROW else _NARROW) // dtype.itemsize,
+            (_NARROW if narrow else _WIDE) // dtype.itemsize,
         )
 
     def largest_change(self) -> float:
@@ -143,7 +144,8 @@ def _kernel(dtype: np.dtype[Any], lanes: int) -> Callable[..., int]:
                 fill_thresholds(temperatures[sweep, 0], noise_table, thresholds)
             else:
                 for lane in range(lanes):
-                    fill_thresholds(temperatures[sweep, lane], noise_table[lane::lanes], thresholds[lane::lanes])
+                    if sweep == 0 or temperatures[sweep, lane] != temperatures[sweep - 1, lane]:
+                        fill_thresholds(temperatures[sweep, lane], noise_table[lane::lanes], thresholds[lane::lanes])
             for i in range(sign.shape[0]):
                 state = noise.step(state)
                 place = noise.place(state, places) * stride

@@ -1,0 +1,139 @@
+"""Parallel tempering: replicas at fixed temperatures, which neighbours on the ladder exchange.
+
+A cold replica that is stuck hands its temperature on to a warmer one and is shaken loose itself, so a search may go on
+for as long as one likes, where annealing has to be told beforehand when to be cold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from hqml.qubo import Floats, States
+from hqml_cpu.dense import DenseBlock, DenseModel
+from hqml_cpu.schedule import FLIPS, Rule
+from hqml_cpu.sparse import SparseBlock, SparseModel
+
+EVERY = 5
+"""Sweeps between two exchanges: comparing energies then costs a tenth of the sweeps."""
+
+RUNGS = 32
+"""Temperatures of a ladder. A block of more walkers has several ladders."""
+
+RULE = Rule(hot=0.5 * FLIPS.hot, cold=FLIPS.cold)
+"""Half as hot as annealing begins: where it begins walkers take too long from end to end, at 0.3 of it they stick."""
+
+PAYS_FROM = 5000
+"""Sweeps from which tempering is the better way into the last per mille of a sparse model.
+
+10,000 sweeps of 256 replicas of G22 reached the best known cut 5 times in 4.7 CPU seconds, annealing not at all in 2.6;
+of bqp500-1 (3000 sweeps) 63 of 64 did against 26 of 64. Up to some 1000 sweeps, and on dense models (K2000), annealing
+is the better.
+"""
+
+
+@dataclass(frozen=True)
+class TemperingModel:
+    """A dense or sparse model, and the range of temperatures of its ladders."""
+
+    flips: DenseModel | SparseModel
+    hot: float
+    cold: float
+
+    @property
+    def replicas_at_once(self) -> int:
+        return max(RUNGS, self.flips.replicas_at_once)
+
+    def largest_change(self) -> float:
+        return self.flips.largest_change()
+
+    def start(self, replicas: int, seeds: np.random.SeedSequence) -> TemperingBlock:
+        """A block of whole ladders, of whose walkers the best are given: few replicas cost as much as many."""
+        exchanges, own = seeds.spawn(2)
+        block = self.flips.start(self.replicas_at_once, own)
+        energies, states = block.energies(), block.walkers_states()
+        ladders = max(1, len(states) // RUNGS)
+        ladder = np.geomspace(self.cold, self.hot, len(states) // ladders)
+        key = int(exchanges.generate_state(1, np.uint64)[0])
+        return TemperingBlock(block, replicas, ladders, np.tile(ladder, ladders), key, states, energies)
+
+
+@dataclass
+class TemperingBlock:
+    """Walkers on one or more ladders of temperatures.
+
+    Attributes:
+        block: the walkers.
+        replicas: wanted of them.
+        ladders: how many; walkers 0 to rungs - 1 are on the first, and so on.
+        temperatures: (walkers,), that of each now.
+        key: of the random numbers of exchanges.
+        best: (walkers, n), the lowest state each has been in when energies were compared.
+        lowest: (walkers,), its energy.
+        counts: sweeps made, pairs of neighbours compared, pairs that exchanged.
+    """
+
+    block: DenseBlock | SparseBlock
+    replicas: int
+    ladders: int
+    temperatures: Floats
+    key: int
+    best: States
+    lowest: Floats
+    counts: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(3, np.int64))
+
+    def sweep(self, temperatures: Floats) -> int:
+        """So many sweeps, each replica at its own temperature; at temperature zero, descent from the best states."""
+        if not temperatures.any():
+            return self._descend(temperatures)
+        moves, left = 0, len(temperatures)
+        while left:
+            # Exchanges hang on the age alone, so that it does not matter how sweeps are cut into calls.
+            now = min(left, EVERY - int(self.counts[0]) % EVERY)
+            moves += self.block.sweep(np.tile(self.temperatures, (now, 1)))
+            self.counts[0] += now
+            left -= now
+            if self.counts[0] % EVERY == 0:
+                self._exchange()
+        return moves
+
+    def states(self) -> States:
+        order = np.argsort(self.block.energies(), kind="stable")
+        return self.block.walkers_states()[order[: self.replicas]]
+
+    def settle(self) -> None:
+        """Descending from the best states has done it."""
+
+    def barriers(self) -> Floats:
+        return self.block.barriers()
+
+    def _exchange(self) -> None:
+        """Offer each pair of neighbours on the ladder, even and odd pairs in turn, the other's temperature.
+
+        Source: Hukushima & Nemoto, J. Phys. Soc. Jpn. 65 (1996) 1604, doi:10.1143/JPSJ.65.1604.
+        """
+        energies, turn = self.block.energies(), int(self.counts[0]) // EVERY
+        self._remember(energies)
+        rungs = len(self.temperatures) // self.ladders
+        places = np.arange(self.ladders * rungs).reshape(self.ladders, rungs)
+        places = np.take_along_axis(places, np.argsort(-self.temperatures[places], axis=1), axis=1)
+        warm, cool = places[:, turn % 2 : -1 : 2].ravel(), places[:, turn % 2 + 1 :: 2].ravel()
+        beta = 1 / self.temperatures
+        gain = (beta[cool] - beta[warm]) * (energies[cool] - energies[warm])
+        # Random numbers by place in the run, so that nothing of a generator has to be kept to go on from there.
+        swap = np.random.default_rng([self.key, turn]).random(len(warm)) < np.exp(np.minimum(gain, 0))
+        warm, cool = warm[swap], cool[swap]
+        self.temperatures[warm], self.temperatures[cool] = self.temperatures[cool], self.temperatures[warm]
+        self.counts[1:] += len(swap), len(warm)
+
+    def _remember(self, energies: Floats) -> None:
+        lower = energies < self.lowest
+        if lower.any():
+            self.best[lower], self.lowest[lower] = self.block.walkers_states()[lower], energies[lower]
+
+    def _descend(self, still: Floats) -> int:
+        self._remember(self.block.energies())
+        self.block = self.block.moved_to(self.best)
+        return self.block.sweep(still)

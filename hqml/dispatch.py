@@ -14,16 +14,21 @@ from dimod.core.sampler import Sampler
 from hqml import progress
 from hqml.adapters import SamplerBackend, fitted
 from hqml.backend import Backend
+from hqml.bounds import Bound, lower_bound
 from hqml.errors import BudgetExceeded, OptionError, ParameterError
 from hqml.options import finite_number, whole_number
 from hqml.problems import Problem
-from hqml.qubo import Qubo, as_qubo
-from hqml.registry import available_backends, load_backend
+from hqml.qubo import GramQubo, Qubo, as_qubo
+from hqml.registry import available_backends, constructor_options, load_backend
 
 AnyBackend: TypeAlias = "str | Backend | Sampler"
 
 EXACT_UP_TO = 16
 """Variables up to which enumeration (65,536 states, milliseconds) is chosen over a heuristic."""
+
+
+BOUND_UP_TO = 300
+"""Points up to which a Gram model's bound is proven without being asked for: 30 ms, about as long as sampling takes."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,7 @@ def sample(
     seed: int | None = ...,
     time_limit: float | None = ...,
     max_qpu_seconds: float | None = ...,
+    bound: bool | None = ...,
     **options: Any,
 ) -> list[dimod.SampleSet]: ...
 @overload
@@ -54,6 +60,7 @@ def sample(
     seed: int | None = ...,
     time_limit: float | None = ...,
     max_qpu_seconds: float | None = ...,
+    bound: bool | None = ...,
     **options: Any,
 ) -> dimod.SampleSet: ...
 def sample(
@@ -64,6 +71,7 @@ def sample(
     seed: int | None = None,
     time_limit: float | None = None,
     max_qpu_seconds: float | None = None,
+    bound: bool | None = None,
     **options: Any,
 ) -> dimod.SampleSet | list[dimod.SampleSet]:
     """Look for low energies of a model, or of each model of a list (one batch: on many backends one launch).
@@ -75,21 +83,28 @@ def sample(
         seed: makes the run repeatable on a seedable backend.
         time_limit: seconds for the whole call; what was found by then comes back.
         max_qpu_seconds: metered time granted to this call. Metered hardware does not run without it.
-        options: the backend's own, e.g. num_sweeps=, beta_range=, threads= on "cpu".
+        bound: prove a lower bound of each Gram model's energy first (see `hqml.bounds`): `info` then has "bound", and
+            "gap", how far the lowest energy is from it relatively. `time_limit` does not count it. None does so up to
+            300 points, where no time_limit is given.
+        options: the backend's own, e.g. num_sweeps=, beta_range=, threads= on "cpu". Of a backend that is given by
+            name, those of its constructor as well, e.g. device= on "gpu".
 
     Returns:
         dimod.SampleSet, binary, lowest energy first, energies in float64; a list of them for a list of models.
 
     Raises:
         ModelError: the model is malformed.
-        ParameterError: reads, seed, time_limit or max_qpu_seconds is out of range.
+        ParameterError: reads, seed, time_limit or max_qpu_seconds is out of range, or a bound is asked for a model that
+            is not in Gram form.
         BackendError: the backend is unknown, unavailable, cannot take the model, or takes no such option.
     """
     started = perf_counter()
-    _check_parameters(reads, seed, time_limit, max_qpu_seconds)
+    _check_parameters(reads, seed, time_limit, max_qpu_seconds, bound)
     batch = isinstance(model, list | tuple)
     qubos = [as_qubo(one) for one in (model if batch else [model])]
-    found, ours = _opened(backend)
+    bounds = [_bound(qubo, bound, time_limit) for qubo in qubos]
+    started += sum(proven.seconds for proven in bounds if proven)
+    found, options = _opened(backend, options)
     try:
         name = _name(backend, found)
         prepared = fitted(found, name, qubos)
@@ -99,12 +114,26 @@ def sample(
         built = perf_counter() - started
         results = found.sample(prepared, reads=reads, seed=seed, time_limit=time_limit, **options, **extra)
     finally:
-        if ours:
+        if isinstance(backend, str):  # made here, so closed here
             found.close()
     total = perf_counter() - started
     for result in results:
         result.info["timing"].update({"build": built, "total": total})
+    for result, proven in zip(results, bounds, strict=True):
+        if proven is not None:
+            result.info.update(bound=proven.value, gap=proven.gap(float(result.record.energy.min())))
+            result.info["timing"]["bound"] = proven.seconds
     return results if batch else results[0]
+
+
+def _bound(qubo: Qubo, wanted: bool | None, time_limit: float | None) -> Bound | None:
+    if not isinstance(qubo, GramQubo):
+        if wanted:
+            raise ParameterError(f"bound=True is for models in Gram form, found one in {qubo.form} form; leave it out")
+        return None
+    if wanted is None:
+        wanted = time_limit is None and qubo.num_points <= BOUND_UP_TO
+    return lower_bound(qubo) if wanted else None
 
 
 def solve(problem: Any, backend: AnyBackend = "cpu", **arguments: Any) -> Any:
@@ -139,16 +168,18 @@ def choose_backend(model: Any) -> Choice:
     return Choice("cpu", f"{qubo.num_variables} variables in {qubo.form} form: annealed here, repeatable by seed")
 
 
-def _opened(backend: AnyBackend) -> tuple[Backend, bool]:
-    """The backend, and whether it was made here and so must be closed here."""
+def _opened(backend: AnyBackend, options: dict[str, Any]) -> tuple[Backend, dict[str, Any]]:
+    """The backend, and those of the options that are for its `sample`: a named backend is built with the others."""
     if isinstance(backend, str):
-        return load_backend(backend), True
+        building = constructor_options(backend) if options else frozenset()
+        made = load_backend(backend, **{name: options[name] for name in options if name in building})
+        return made, {name: options[name] for name in options if name not in building}
     if isinstance(backend, type):  # a class has the methods of its instances, and would pass for one below
         raise ParameterError(f"backend must be an instance, found the class; write {backend.__name__}(...)")
     if isinstance(backend, Backend):
-        return backend, False
+        return backend, options
     if isinstance(backend, Sampler):
-        return SamplerBackend(backend), False
+        return SamplerBackend(backend), options
     raise ParameterError(
         f"backend must be a name, a Backend or a dimod.Sampler, found {type(backend).__name__}; see `hqml backends`"
     )
@@ -158,13 +189,15 @@ def _name(given: AnyBackend, backend: Backend) -> str:
     return given if isinstance(given, str) else type(backend).__name__
 
 
-def _check_parameters(reads: Any, seed: Any, time_limit: Any, max_qpu_seconds: Any) -> None:
+def _check_parameters(reads: Any, seed: Any, time_limit: Any, max_qpu_seconds: Any, bound: Any) -> None:
     whole_number("reads", reads)
     if seed is not None and whole_number("seed", seed, least=0) >= 2**63:
         raise ParameterError(f"seed must be below 2**63, found {seed!r}")
     for name, value in (("time_limit", time_limit), ("max_qpu_seconds", max_qpu_seconds)):
         if value is not None:
             finite_number(name, value, above=0, unit="seconds")
+    if bound is not None and not isinstance(bound, bool):
+        raise ParameterError(f"bound must be true, false or none, found {bound!r}")
 
 
 def _parameters(backend: Backend) -> Mapping[str, inspect.Parameter]:

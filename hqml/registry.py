@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from typing import Any
 
 from hqml.backend import Backend, Capabilities
-from hqml.errors import BackendConflict, BackendError, BackendUnavailable, OptionError, UnknownBackend
+from hqml.errors import BackendConflict, BackendError, BackendUnavailable, HqmlError, OptionError, UnknownBackend
 
 GROUP = "hqml.backends"
 
@@ -32,7 +33,7 @@ def load_backend(name: str, **options: Any) -> Backend:
     """Load the backend registered under `name`.
 
     Args:
-        name: one of `available_backends()`.
+        name: one of `available_backends()`, or two of them, "outer:inner", where the outer one runs others inside.
         options: keyword arguments of the backend's constructor.
 
     Raises:
@@ -41,17 +42,54 @@ def load_backend(name: str, **options: Any) -> Backend:
         BackendUnavailable: it cannot be imported or built; the message says what would mend it.
         OptionError: its constructor takes no such option.
     """
-    found = _registered()
-    if name not in found:
-        close = difflib.get_close_matches(str(name), found, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else "."
-        raise UnknownBackend(f"no backend is called {name!r}{hint} There are: {', '.join(sorted(found)) or 'none'}")
-    return _build(name, found[name], options)
+    registered, inside = _parted(name)
+    return _build(name, _points_of(registered), {**inside, **options})
+
+
+def constructor_options(name: str) -> frozenset[str]:
+    """What the constructor of a registered backend takes, such as `device` on "gpu". Builds nothing.
+
+    Raises:
+        UnknownBackend, BackendConflict, BackendUnavailable: as for `load_backend`.
+    """
+    registered, inside = _parted(name)
+    own = _constructor_parameters(registered) - set(inside)
+    return own | constructor_options(inside["inner"]) if inside else own
 
 
 def available_backends() -> list[BackendInfo]:
     """Every registered name, in alphabetical order. A broken plug-in is a line with its reason, never an exception."""
     return [_describe(name, points) for name, points in sorted(_registered().items())]
+
+
+def _parted(name: str) -> tuple[str, dict[str, str]]:
+    """The registered name in "outer" or "outer:inner", and the option by which the outer backend is told of the inner.
+
+    Raises:
+        UnknownBackend: the outer one takes no option `inner`, so it runs no other backend.
+    """
+    outer, colon, inner = str(name).partition(":")
+    if not colon or name in _registered():
+        return name, {}
+    if "inner" not in _constructor_parameters(outer):
+        raise UnknownBackend(
+            f"no backend is called {name!r}: {outer!r} runs no other backend inside; say {inner!r} alone"
+        )
+    return outer, {"inner": inner}
+
+
+def _constructor_parameters(name: str) -> frozenset[str]:
+    parameters = inspect.signature(_import(_only(name, _points_of(name)))).parameters.values()
+    return frozenset(one.name for one in parameters if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY))
+
+
+def _points_of(name: str) -> list[EntryPoint]:
+    found = _registered()
+    if name not in found:
+        close = difflib.get_close_matches(str(name), found, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else "."
+        raise UnknownBackend(f"no backend is called {name!r}{hint} There are: {', '.join(sorted(found)) or 'none'}")
+    return found[name]
 
 
 def _registered() -> dict[str, list[EntryPoint]]:
@@ -91,15 +129,12 @@ def _describe(name: str, points: list[EntryPoint]) -> BackendInfo:
 
 
 def _build(name: str, points: list[EntryPoint], options: dict[str, Any]) -> Backend:
-    if len(points) > 1:
-        owners = " and ".join(f"{point.value} ({_owner(point)})" for point in points)
-        raise BackendConflict(f"backend {name!r} is registered twice, by {owners}; uninstall one of them")
-    [point] = points
+    point = _only(name, points)
     factory = _import(point)
     try:
         backend: Backend = factory(**options)
         whole = isinstance(backend, Backend) and isinstance(backend.capabilities, Capabilities)
-    except BackendError:
+    except HqmlError:
         raise
     except ImportError as missing:  # a backend may import its library as late as here
         raise BackendUnavailable(_what_mends(point, missing)) from missing
@@ -114,6 +149,13 @@ def _build(name: str, points: list[EntryPoint], options: dict[str, Any]) -> Back
             f"backend {name!r} ({point.value}) is broken: it has not all of sample, estimate, close, capabilities"
         )
     return backend
+
+
+def _only(name: str, points: list[EntryPoint]) -> EntryPoint:
+    if len(points) > 1:
+        owners = " and ".join(f"{point.value} ({_owner(point)})" for point in points)
+        raise BackendConflict(f"backend {name!r} is registered twice, by {owners}; uninstall one of them")
+    return points[0]
 
 
 def _import(point: EntryPoint) -> Callable[..., Any]:

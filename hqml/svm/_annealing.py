@@ -18,7 +18,7 @@ from hqml.qubo import Floats, GramQubo
 from hqml.samples import lowest_distinct
 from hqml.svm import _aggregate
 from hqml.svm._bias import chosen_bias
-from hqml.svm._kernels import Ints
+from hqml.svm._kernels import Ints, times
 from hqml.svm._machines import Machine, Task
 from hqml.svm._warnings import BiasWarning, DegenerateWarning, SaturationWarning
 
@@ -69,7 +69,7 @@ def anneal(tasks: Sequence[Task], settings: Settings, seed: int) -> Annealed:
         seed=seed,
         time_limit=settings.time_limit,
         max_qpu_seconds=settings.max_qpu_seconds,
-        **settings.options,
+        **{"bound": None if len(models) == 1 else False, **settings.options},  # of many slices nobody reads the gaps
     )
     solved = perf_counter()
     machines = [_machine(*one, settings) for one in zip(tasks, kept, models, samplesets, strict=True)]
@@ -161,7 +161,7 @@ def _machine(task: Task, learned: Ints, model: GramQubo, samples: dimod.SampleSe
     solutions[:, learned] = model.multipliers(states) * np.abs(model.scale)
     alpha = _weights(solutions, energies, learned, task, settings) @ solutions
     dual = alpha * task.signs
-    bias, rule = chosen_bias(settings.bias, task.kernel @ dual, task.signs, alpha, task.limits)
+    bias, rule = chosen_bias(settings.bias, times(task.kernel, dual), task.signs, alpha, task.limits)
     return Machine(task.rows, dual, bias, _saturation(alpha[learned], task, learned), rule)
 
 
@@ -185,7 +185,7 @@ def _weights(solutions: Floats, energies: Floats, learned: Ints, task: Task, set
 
 def _held_out_accuracies(solutions: Floats, learned: Ints, task: Task, settings: Settings) -> Floats:
     """Accuracy of each solution on the points that were not annealed, weighted as the classes are: (solutions,)."""
-    scores = (solutions * task.signs) @ task.kernel
+    scores = times(task.kernel, (solutions * task.signs).T).T
     held = np.setdiff1d(np.arange(len(task.signs)), learned)
     biases = [
         chosen_bias(

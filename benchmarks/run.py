@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-ALL = ("import_time", "construction", "gram", "temperature_range")
+ALL = ("import_time", "construction", "gram", "temperature_range", "growth", "scale", "time_to_target")
 
 
 def main(names: list[str]) -> None:

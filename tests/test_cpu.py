@@ -236,7 +236,7 @@ def test_a_bad_count_is_told(option: str, bad: object) -> None:
 
 
 def test_entries_of_a_kernel_that_no_sum_feels_are_set_to_zero_in_a_copy() -> None:
-    gram = np.array([[1, 1e-40, 1e-3], [1e-40, 1, -1e-20], [1e-3, -1e-20, 1]], np.float32)
+    gram = np.array([[1, 1e-40, 1e-3], [1e-40, 1, -1e-35], [1e-3, -1e-35, 1]], np.float32)
     kept = gram.copy()
     np.testing.assert_array_equal(without_tiny(gram), np.float32([[1, 0, 1e-3], [0, 1, 0], [1e-3, 0, 1]]))
     np.testing.assert_array_equal(gram, kept)

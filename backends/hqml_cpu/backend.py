@@ -15,9 +15,9 @@ from hqml.errors import ParameterError
 from hqml.options import one_of, whole_number
 from hqml.qubo import Qubo
 from hqml.samples import to_sampleset
-from hqml_cpu.checkpoint import Checkpoint, describe
 from hqml_cpu.methods import METHODS, Run, Wanted
-from hqml_cpu.runner import available_threads, run
+from hqml_cpu.runner import available_threads
+from hqml_cpu.search import sample_once, search
 
 
 class CpuBackend:
@@ -63,7 +63,8 @@ class CpuBackend:
             reads: replicas of each model.
             seed: makes the run repeatable; none draws one, which `info["seed"]` tells.
             time_limit: seconds for the batch. Near its end blocks take longer strides to the cold end, and blocks that
-                have not begun are left out, but for the first of each model.
+                have not begun are left out, but for the first of each model. Without num_sweeps, dense and sparse
+                models use the time: rounds of ever more sweeps, until two agree on the lowest energy.
             num_sweeps: moves tried per variable and read; none is 1000 flips, or 200 for the heat bath.
             beta_range: inverse temperatures (hot, cold), 1 / energy; none samples the model for them.
             method: "annealing", "tempering" (of which a Gram model is written out), or "auto" for what suits the model.
@@ -77,8 +78,8 @@ class CpuBackend:
             progress: called with the share done.
 
         Returns:
-            One SampleSet a model. `info` adds: method and why, num_sweeps, beta_range, threads, interrupted (by
-            Ctrl-C, which gives the best so far), cut_short (by the time limit).
+            One SampleSet a model. `info` adds: method and why, num_sweeps and beta_range (of the last round), rounds,
+            threads, interrupted (by Ctrl-C, which gives the best so far), cut_short (by the time limit).
 
         Raises:
             ParameterError: an option is out of its range, or the checkpoint belongs to another run.
@@ -98,13 +99,13 @@ class CpuBackend:
         threads, seed = threads or self.threads or available_threads(), drawn_seed(seed)
         started = perf_counter()
         wanted = Wanted(method, reads, seed, num_sweeps, beta_range, rank)
-        runs = [Run.of(qubo, index, wanted) for index, qubo in enumerate(qubos)]
-        prepared = perf_counter() - started
-        tasks = [task for one in runs for task in one.tasks]
-        kept = None if checkpoint is None else _checkpoint(checkpoint, runs, seed, reads)
-        left = None if time_limit is None else max(0.0, time_limit - prepared)
-        outcome = run(tasks, threads=threads, time_limit=left, report=progress, checkpoint=kept)
-        timing = {"prepare": prepared, "solve": perf_counter() - started - prepared}
+        if time_limit is not None and num_sweeps is None and checkpoint is None:
+            found = search(qubos, wanted, threads=threads, time_limit=time_limit, report=progress)
+        else:
+            found = sample_once(
+                qubos, wanted, threads=threads, time_limit=time_limit, report=progress, checkpoint=checkpoint
+            )
+        timing = {"prepare": found.prepared, "solve": perf_counter() - started - found.prepared}
         return [
             to_sampleset(
                 qubo,
@@ -115,16 +116,17 @@ class CpuBackend:
                 **one.method.about,
                 beta_range=one.beta_range,
                 threads=threads,
-                interrupted=outcome.interrupted,
-                cut_short=outcome.cut_short,
+                rounds=rounds,
+                interrupted=found.interrupted,
+                cut_short=found.cut_short,
             )
-            for qubo, one, states in zip(qubos, runs, outcome.states, strict=True)
+            for qubo, one, states, rounds in zip(qubos, found.runs, found.states, found.rounds, strict=True)
         ]
 
     def estimate(self, qubos: Sequence[Qubo], *, reads: int = 100, **options: Any) -> Usage:
         """Time a few sweeps of one block of each model and scale up."""
-        known = {name: options.get(name) for name in ("num_sweeps", "rank")}
-        wanted = Wanted(options.get("method", "auto"), reads, 0, beta_range=(1.0, 1.0), **known)
+        method, rank = options.get("method", "auto"), options.get("rank")
+        wanted = Wanted(method, reads, 0, options.get("num_sweeps"), (1.0, 1.0), rank)
         seconds = 0.0
         for index, qubo in enumerate(qubos):
             one = Run.of(qubo, index, wanted)
@@ -137,15 +139,3 @@ class CpuBackend:
 
     def close(self) -> None:
         """Nothing is held between calls."""
-
-
-def _checkpoint(path: str | os.PathLike[str], runs: Sequence[Run], seed: int, reads: int) -> Checkpoint:
-    about = describe(
-        [one.model for one in runs],
-        method=[one.method.name for one in runs],
-        seed=seed,
-        reads=reads,
-        num_sweeps=[one.method.sweeps for one in runs],
-        beta_range=[one.beta_range for one in runs],
-    )
-    return Checkpoint.at(path, about)

@@ -45,6 +45,11 @@ class Method:
     sweeps: int
 
     @property
+    def searches(self) -> bool:
+        """Whether the lowest energy is what is looked for: more sweeps are worth their time until it is found."""
+        return self.rule is not schedule.MULTIPLIERS
+
+    @property
     def about(self) -> dict[str, Any]:
         """What `info` says of it."""
         known: dict[str, Any] = {"method": self.name, "why": self.why, "num_sweeps": self.sweeps}
@@ -62,6 +67,7 @@ class Wanted:
         num_sweeps: none is what the method does by itself.
         beta_range: inverse temperatures (hot, cold); none samples each model for them.
         rank: of the factor that stands for the matrix of a Gram model; none is the matrix itself.
+        round: of a search, each with random numbers of its own.
     """
 
     method: str
@@ -70,6 +76,7 @@ class Wanted:
     num_sweeps: int | None
     beta_range: tuple[float, float] | None
     rank: int | None = None
+    round: int = 0
 
 
 @dataclass
@@ -93,7 +100,8 @@ class Run:
         tempers = chosen.rule is tempering.RULE
         at_once = max(tempering.RUNGS, chosen.model.replicas_at_once) if tempers else chosen.model.replicas_at_once
         # The seed of a model depends on its place in the batch, that of a block on its place among the reads.
-        sampling, *blocks = np.random.SeedSequence([wanted.seed, index]).spawn(1 + -(-wanted.reads // at_once))
+        entropy = [wanted.seed, index] if not wanted.round else [wanted.seed, index, wanted.round]
+        sampling, *blocks = np.random.SeedSequence(entropy).spawn(1 + -(-wanted.reads // at_once))
         if wanted.beta_range is None:
             hot, cold = schedule.sampled_range(chosen.model, chosen.rule, sampling)
         else:
@@ -139,8 +147,8 @@ def _flat(qubo: Qubo) -> DenseQubo | SparseQubo:
 
 def _tempering_pays(flat: DenseQubo | SparseQubo, sweeps: int) -> tuple[bool, str]:
     """Whether tempering is the better way, and why."""
-    if isinstance(flat, DenseQubo):
-        return False, "dense models are annealed: tempering was the slower way wherever it was measured"
-    if sweeps < tempering.PAYS_FROM:
-        return False, f"{sweeps} sweeps of a sparse model are annealed; from {tempering.PAYS_FROM} on, tempering pays"
-    return True, f"{sweeps} sweeps of a sparse model: from {tempering.PAYS_FROM} on, tempering finds lower states"
+    least = tempering.PAYS_FROM[flat.form]
+    what = f"{sweeps} sweeps of a {flat.form} model"
+    if sweeps < least:
+        return False, f"{what} are annealed; from {least} on, tempering pays"
+    return True, f"{what}: from {least} on, tempering finds lower states"

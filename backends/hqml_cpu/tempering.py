@@ -25,12 +25,13 @@ RUNGS = 32
 RULE = Rule(hot=0.5 * FLIPS.hot, cold=FLIPS.cold)
 """Half as hot as annealing begins: where it begins walkers take too long from end to end, at 0.3 of it they stick."""
 
-PAYS_FROM = 5000
-"""Sweeps from which tempering is the better way into the last per mille of a sparse model.
+PAYS_FROM = {"sparse": 5000, "dense": 3000}
+"""Sweeps from which tempering is the better way into the last per mille.
 
-10,000 sweeps of 256 replicas of G22 reached the best known cut 5 times in 4.7 CPU seconds, annealing not at all in 2.6;
-of bqp500-1 (3000 sweeps) 63 of 64 did against 26 of 64. Up to some 1000 sweeps, and on dense models (K2000), annealing
-is the better.
+G22, sparse: 10,000 sweeps of 256 walkers reached the best known cut 5 times in 4.7 CPU seconds, annealing not at all in
+2.6. Dense normal couplings, n = 1000: of 32 reads with 3000 sweeps 24 reached the best known energy in 1.2 s, of 32
+annealed ones 9 in 2.3 s. K2000, 10,000 sweeps: cut 33331 in 6.1 s, 33303 in 7.8 s. Up to some 1000 sweeps annealing is
+the better.
 """
 
 

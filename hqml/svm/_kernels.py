@@ -25,6 +25,10 @@ a kernel in single precision."""
 
 _TILE = 1024
 
+_LEAST = 1e-30
+"""Entries of a matrix in single precision below it become zero: they are or lead to subnormal numbers, with which
+processors are slow, and solvers would need a copy to be rid of them."""
+
 NAMES = ("linear", "poly", "rbf", "sigmoid", "precomputed")
 
 
@@ -73,7 +77,8 @@ class Kernel:
         for i, row in enumerate(tiles):
             for j, column in enumerate(tiles[i:], start=i):
                 with np.errstate(over="ignore"):  # what becomes infinite is refused by the model
-                    gram[row, column] = self.between(bands[i], bands[j])
+                    tile = self.between(bands[i], bands[j])
+                gram[row, column] = np.where(np.abs(tile) < _LEAST, 0.0, tile)
                 gram[column, row] = gram[row, column].T
         return gram
 

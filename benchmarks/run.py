@@ -5,12 +5,25 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-ALL = ("import_time", "construction", "gram", "temperature_range", "growth", "scale", "time_to_target")
+ALL = (
+    "import_time",
+    "construction",
+    "gram",
+    "temperature_range",
+    "growth",
+    "scale",
+    "mpi",
+    "gpu",
+    "gpu:quality",
+    "time_to_target",
+)
+"""A module, whose `measure` gives the table, or module:function."""
 
 
 def main(names: list[str]) -> None:
     for name in names or ALL:
-        table = import_module(name).measure()
+        module, _, function = name.partition(":")
+        table = getattr(import_module(module), function or "measure")()
         table.save()
         print(table.markdown(), flush=True)
 

@@ -1,7 +1,7 @@
 """Growth with the number of samples: a QuboSVC of 4 digits up to N = 20,000 (80,000 variables), the kernel held once.
 
-Every row is a process of its own, so that its peak memory is its own. "beside the kernel" is what the peak has above the
-size of the kernel in single precision and above the process before the fit.
+Every row is a process of its own, so that its peak memory is its own. "beside the kernel" is what the peak has above
+the size of the kernel in single precision and above the process before the fit.
 """
 
 from __future__ import annotations

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import BinaryIO
 
 from hqml.errors import FormatError
+
+_discarding: ContextVar[bool] = ContextVar("hqml_discarding", default=False)
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
@@ -18,6 +22,8 @@ def check_writable(path: str | os.PathLike[str]) -> None:
     Raises:
         FormatError: the folder is missing or not writable, or `path` is something else than a regular file.
     """
+    if discards():
+        return
     trial, _ = _beside(path)
     try:
         trial.touch(exist_ok=False)
@@ -27,12 +33,35 @@ def check_writable(path: str | os.PathLike[str]) -> None:
 
 
 @contextmanager
+def discarding() -> Iterator[None]:
+    """Let `replacing` write nothing in this block, since another process writes the same file."""
+    token = _discarding.set(True)
+    try:
+        yield
+    finally:
+        _discarding.reset(token)
+
+
+def discards() -> bool:
+    """Whether this is in a block of `discarding`, and nobody had to take over."""
+    return _discarding.get()
+
+
+def take_over() -> None:
+    """Write files after all: the process that was to write them is gone."""
+    _discarding.set(False)
+
+
+@contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """Open a file beside `path` that takes its place when the block ends well, and vanishes when it does not.
 
     Raises:
         FormatError: as for `check_writable`.
     """
+    if discards():
+        yield io.BytesIO()
+        return
     part, target = _beside(path)
     try:
         # Mode "x" heeds the umask, as the file that a user expects does; tempfile would make it private.

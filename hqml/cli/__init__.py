@@ -12,6 +12,7 @@ import click
 
 from hqml.cli import backends, fit, predict, solve
 from hqml.cli.failures import reported
+from hqml.cli.ranks import as_rank, rank_of
 
 _EPILOG = "Exit status: 0, 1 when the work failed, 2 when the input is bad (one line on stderr says how to mend it)."
 
@@ -28,7 +29,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except click.exceptions.Exit:  # --help and --version end this way
             pass
 
-    return reported(run, debug="--debug" in given)
+    def work() -> int:
+        return reported(run, debug="--debug" in given)
+
+    rank = rank_of(given)
+    return work() if rank is None else as_rank(rank, work)
 
 
 def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:

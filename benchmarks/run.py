@@ -16,6 +16,7 @@ ALL = (
     "gpu",
     "gpu:quality",
     "time_to_target",
+    "time_to_target:all_threads",
 )
 """A module, whose `measure` gives the table, or module:function."""
 

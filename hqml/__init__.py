@@ -35,6 +35,7 @@ _HOMES = {
 }
 _ROOMS = (
     "backend",
+    "bounds",
     "dispatch",
     "errors",
     "io",

@@ -9,7 +9,7 @@ from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 import dimod
 
-from hqml.qubo import Form, Qubo
+from hqml.qubo import Floats, Form, Qubo, States
 
 Kind: TypeAlias = Literal["cpu", "gpu", "mpi", "qpu", "hybrid"]
 
@@ -85,6 +85,44 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Give back what the backend holds. May be called twice."""
+        ...
+
+
+class Replicas(Protocol):
+    """Replicas of one model that the caller sweeps at temperatures of its choice: what tempering is made of."""
+
+    def temperature_range(self) -> tuple[float, float]:
+        """(hot, cold), in units of the energy: from where replicas move freely to where they are all but frozen."""
+        ...
+
+    def sweep(self, temperatures: Floats, sweeps: int) -> None:
+        """So many sweeps of each replica at its own temperature, (replicas,), in units of the energy."""
+        ...
+
+    def energies(self) -> Floats:
+        """(replicas,), but for a constant of the model. What is lowest whenever this is called is remembered."""
+        ...
+
+    def lowest(self) -> States:
+        """The lowest state that each replica was in when energies were asked for, descended: (replicas, n).
+
+        The replicas are there now.
+        """
+        ...
+
+
+@runtime_checkable
+class ReplicaBackend(Backend, Protocol):
+    """A backend that can do more: lend replicas, which another one tempers (`mpi:cpu`, method="tempering")."""
+
+    def replicas(self, qubo: Qubo, count: int, *, seed: int) -> Replicas:
+        """Replicas of one model, in random states.
+
+        Args:
+            qubo: in one of `capabilities.forms`.
+            count: least that are wanted. There are more where these cost no more, as many for any seed.
+            seed: makes them repeatable where `capabilities.seedable`.
+        """
         ...
 
 

@@ -10,7 +10,9 @@ import scipy.sparse
 
 import hqml
 from hqml import DenseQubo, SparseQubo
+from hqml.backend import ReplicaBackend
 from hqml.problems.svm_dual import svm_dual
+from hqml_cpu import CpuBackend
 from hqml_cpu.flips import flip_model
 from hqml_cpu.tempering import EVERY, RUNGS, TemperingBlock, TemperingModel
 
@@ -38,7 +40,7 @@ def test_states_on_every_rung_come_with_their_boltzmann_probabilities(form: str)
     for _ in range(8_000):
         block.sweep(np.ones(EVERY))
         at = np.searchsorted(rungs, block.temperatures)
-        np.add.at(counts, (at, block.block.walkers_states() @ (1 << np.arange(4))), 1)
+        np.add.at(counts, (at, block.block.states() @ (1 << np.arange(4))), 1)
     seen = counts / counts.sum(axis=1, keepdims=True)
     energies = small(form).energies((np.arange(16)[:, None] >> np.arange(4)) & 1)
     expected = np.exp(-energies / rungs[:, None])
@@ -51,7 +53,7 @@ def test_states_on_every_rung_come_with_their_boltzmann_probabilities(form: str)
 def test_energies_of_the_walkers_are_those_of_the_model(form: str) -> None:
     block = ladder(form)
     block.sweep(np.ones(17))
-    states = block.block.walkers_states()
+    states = block.block.states()
     np.testing.assert_allclose(block.block.energies(), small(form).energies(states), atol=1e-5)
 
 
@@ -129,3 +131,53 @@ def test_the_number_of_threads_does_not_change_the_samples() -> None:
         for threads in (1, 4)
     )
     np.testing.assert_array_equal(one.record.sample, four.record.sample)
+
+
+class TestReplicas:
+    """What the backend lends to one that tempers across ranks."""
+
+    @pytest.mark.parametrize(("form", "wanted", "there"), [("dense", 40, 40), ("sparse", 65, 128)])
+    def test_there_are_as_many_as_wanted_or_whole_vectors_of_them(self, form: str, wanted: int, there: int) -> None:
+        backend = CpuBackend()
+        assert isinstance(backend, ReplicaBackend)
+        assert backend.replicas(small(form), wanted, seed=SEED).energies().shape == (there,)
+
+    @pytest.mark.parametrize("form", ["dense", "sparse"])
+    def test_each_keeps_the_temperature_that_it_is_given(self, form: str) -> None:
+        replicas = CpuBackend().replicas(small(form), 200, seed=SEED)
+        temperatures = np.resize([0.5, 1.0, 4.0], len(replicas.energies()))
+        states = (np.arange(16)[:, None] >> np.arange(4)) & 1
+        energies = small(form).energies(states)
+        seen: list[np.ndarray] = []
+        for _ in range(500):
+            replicas.sweep(temperatures, 3)
+            seen.append(replicas.energies())
+        for temperature in (0.5, 1.0, 4.0):
+            weights = np.exp(-energies / temperature)
+            mean = weights @ energies / weights.sum()
+            deviation = np.sqrt(weights @ (energies - mean) ** 2 / weights.sum())
+            # 30,000 energies, those of one replica correlated over a few moments at the lowest temperature.
+            found = np.mean(np.array(seen)[20:, temperatures == temperature])
+            assert abs(found - mean) < 4 * deviation / np.sqrt(5_000)
+
+    @pytest.mark.parametrize("form", ["dense", "sparse"])
+    def test_the_lowest_states_are_below_all_that_was_met_and_no_flip_lowers_them(self, form: str) -> None:
+        model = DenseQubo(np.random.default_rng(0).normal(size=(40, 40)))
+        qubo = model if form == "dense" else model.to_sparse()
+        replicas = CpuBackend().replicas(qubo, 70, seed=SEED)
+        met = [replicas.energies()]
+        for _ in range(10):
+            replicas.sweep(np.full(len(met[0]), 3.0), 2)
+            met.append(replicas.energies())
+        states = replicas.lowest()
+        assert (qubo.energies(states) <= np.min(met, axis=0) + 1e-4).all()
+        assert ((1 - 2 * states) * qubo.field(states) > -1e-4).all()
+
+    def test_the_same_seed_gives_the_same_and_the_range_is_that_of_the_backend_itself(self) -> None:
+        model = DenseQubo(np.random.default_rng(0).normal(size=(40, 40)))
+        one, same, other = (CpuBackend().replicas(model, 40, seed=seed) for seed in (1, 1, 2))
+        np.testing.assert_array_equal(one.energies(), same.energies())
+        assert not np.array_equal(one.energies(), other.energies())
+        hot, cold = one.temperature_range()
+        own = hqml.sample(model, "cpu", reads=4, seed=1, method="tempering", num_sweeps=5).info["beta_range"]
+        assert (1 / hot, 1 / cold) == pytest.approx(own, rel=0.5)  # each quenches replicas of its own

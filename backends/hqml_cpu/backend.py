@@ -15,7 +15,9 @@ from hqml.errors import ParameterError
 from hqml.options import one_of, whole_number
 from hqml.qubo import Qubo
 from hqml.samples import to_sampleset
-from hqml_cpu.methods import METHODS, Run, Wanted
+from hqml_cpu.flips import flip_model
+from hqml_cpu.methods import METHODS, Run, Wanted, written_out
+from hqml_cpu.replicas import BlockReplicas
 from hqml_cpu.runner import available_threads
 from hqml_cpu.search import sample_once, search
 
@@ -136,6 +138,10 @@ class CpuBackend:
             block.sweep(np.ones(2))
             seconds += (perf_counter() - started) / 2 * one.method.sweeps * len(one.tasks)
         return Usage(seconds=seconds / (options.get("threads") or self.threads or available_threads()))
+
+    def replicas(self, qubo: Qubo, count: int, *, seed: int) -> BlockReplicas:
+        """Replicas to be swept by the caller, see `hqml.backend.ReplicaBackend`: whole vectors of a sparse model."""
+        return BlockReplicas.start(flip_model(written_out(qubo), least=count), count, seed)
 
     def close(self) -> None:
         """Nothing is held between calls."""

@@ -17,7 +17,7 @@ def flip_model(qubo: Qubo, reads: int = 1, least: int = 1) -> DenseModel | Spars
     Args:
         qubo: of n variables.
         reads: wanted of it; they decide how many replicas lie side by side.
-        least: replicas that must lie side by side, up to 32.
+        least: replicas that should lie side by side; up to 32 do.
     """
     if isinstance(qubo, SparseQubo):
         return SparseModel.of(qubo, reads, least)

@@ -130,7 +130,7 @@ def choose(qubo: Qubo, wanted: Wanted) -> Method:
         return Method(name, why, model, schedule.MULTIPLIERS, wanted.num_sweeps or HEAT_BATH_SWEEPS)
     if wanted.rank is not None:
         raise ParameterError(f"rank= is for the heat bath of Gram models, found a {qubo.form} model; leave it out")
-    flat = _flat(qubo)
+    flat = written_out(qubo)
     sweeps = wanted.num_sweeps or FLIP_SWEEPS
     tempers, why = (method == "tempering", asked) if method != "auto" else _tempering_pays(flat, sweeps)
     rule, kind = (tempering.RULE, "parallel tempering") if tempers else (schedule.FLIPS, "annealing")
@@ -138,7 +138,8 @@ def choose(qubo: Qubo, wanted: Wanted) -> Method:
     return Method(f"{kind} of single flips, {flat.form}", why, flips, rule, sweeps)
 
 
-def _flat(qubo: Qubo) -> DenseQubo | SparseQubo:
+def written_out(qubo: Qubo) -> DenseQubo | SparseQubo:
+    """The model in the form whose flips are faster."""
     flat = qubo if isinstance(qubo, SparseQubo) else qubo.to_dense()
     if isinstance(flat, DenseQubo) and np.count_nonzero(flat.couplings) < SPARSE_BELOW * flat.couplings.size:
         return flat.to_sparse()

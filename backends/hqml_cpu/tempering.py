@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from hqml.qubo import Floats, States
-from hqml_cpu.dense import DenseBlock, DenseModel
+from hqml_cpu.dense import DenseModel
 from hqml_cpu.schedule import FLIPS, Rule
-from hqml_cpu.sparse import SparseBlock, SparseModel
+from hqml_cpu.sparse import SparseModel
+from hqml_cpu.walkers import Walkers
 
 EVERY = 5
 """Sweeps between two exchanges: comparing energies then costs a tenth of the sweeps."""
@@ -53,12 +54,11 @@ class TemperingModel:
     def start(self, replicas: int, seeds: np.random.SeedSequence) -> TemperingBlock:
         """A block of whole ladders, of whose walkers the best are given: few replicas cost as much as many."""
         exchanges, own = seeds.spawn(2)
-        block = self.flips.start(self.replicas_at_once, own)
-        energies, states = block.energies(), block.walkers_states()
-        ladders = max(1, len(states) // RUNGS)
-        ladder = np.geomspace(self.cold, self.hot, len(states) // ladders)
+        walkers = Walkers.start(self.flips, self.replicas_at_once, own)
+        ladders = max(1, len(walkers) // RUNGS)
+        ladder = np.geomspace(self.cold, self.hot, len(walkers) // ladders)
         key = int(exchanges.generate_state(1, np.uint64)[0])
-        return TemperingBlock(block, replicas, ladders, np.tile(ladder, ladders), key, states, energies)
+        return TemperingBlock(walkers, replicas, ladders, np.tile(ladder, ladders), key)
 
 
 @dataclass
@@ -71,29 +71,26 @@ class TemperingBlock:
         ladders: how many; walkers 0 to rungs - 1 are on the first, and so on.
         temperatures: (walkers,), that of each now.
         key: of the random numbers of exchanges.
-        best: (walkers, n), the lowest state each has been in when energies were compared.
-        lowest: (walkers,), its energy.
         counts: sweeps made, pairs of neighbours compared, pairs that exchanged.
     """
 
-    block: DenseBlock | SparseBlock
+    block: Walkers
     replicas: int
     ladders: int
     temperatures: Floats
     key: int
-    best: States
-    lowest: Floats
     counts: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(3, np.int64))
 
     def sweep(self, temperatures: Floats) -> int:
         """So many sweeps, each replica at its own temperature; at temperature zero, descent from the best states."""
         if not temperatures.any():
-            return self._descend(temperatures)
+            self.block.descend()
+            return 0
         moves, left = 0, len(temperatures)
         while left:
             # Exchanges hang on the age alone, so that it does not matter how sweeps are cut into calls.
             now = min(left, EVERY - int(self.counts[0]) % EVERY)
-            moves += self.block.sweep(np.tile(self.temperatures, (now, 1)))
+            moves += self.block.sweep(self.temperatures, now)
             self.counts[0] += now
             left -= now
             if self.counts[0] % EVERY == 0:
@@ -102,13 +99,13 @@ class TemperingBlock:
 
     def states(self) -> States:
         order = np.argsort(self.block.energies(), kind="stable")
-        return self.block.walkers_states()[order[: self.replicas]]
+        return self.block.states()[order[: self.replicas]]
 
     def settle(self) -> None:
         """Descending from the best states has done it."""
 
     def barriers(self) -> Floats:
-        return self.block.barriers()
+        return self.block.block.barriers()
 
     def _exchange(self) -> None:
         """Offer each pair of neighbours on the ladder, even and odd pairs in turn, the other's temperature.
@@ -116,7 +113,6 @@ class TemperingBlock:
         Source: Hukushima & Nemoto, J. Phys. Soc. Jpn. 65 (1996) 1604, doi:10.1143/JPSJ.65.1604.
         """
         energies, turn = self.block.energies(), int(self.counts[0]) // EVERY
-        self._remember(energies)
         rungs = len(self.temperatures) // self.ladders
         places = np.arange(self.ladders * rungs).reshape(self.ladders, rungs)
         places = np.take_along_axis(places, np.argsort(-self.temperatures[places], axis=1), axis=1)
@@ -128,13 +124,3 @@ class TemperingBlock:
         warm, cool = warm[swap], cool[swap]
         self.temperatures[warm], self.temperatures[cool] = self.temperatures[cool], self.temperatures[warm]
         self.counts[1:] += len(swap), len(warm)
-
-    def _remember(self, energies: Floats) -> None:
-        lower = energies < self.lowest
-        if lower.any():
-            self.best[lower], self.lowest[lower] = self.block.walkers_states()[lower], energies[lower]
-
-    def _descend(self, still: Floats) -> int:
-        self._remember(self.block.energies())
-        self.block = self.block.moved_to(self.best)
-        return self.block.sweep(still)

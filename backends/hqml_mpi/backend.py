@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Callable, Sequence
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from os import PathLike
 from time import perf_counter
 from typing import Any, Literal, get_args
@@ -34,6 +34,9 @@ _ON_ONE_MODEL: dict[str, Callable[..., tuple[States, dict[str, Any]]]] = {
 }
 """Methods in which all ranks work on one model at a time."""
 
+_GIVEN = {"qubo", "ranks", "backend", "reads", "seed", "clock"}
+"""What such a method is given here; the rest of its parameters are options."""
+
 _HINT = "one rank: this process was not started by mpiexec; try `mpiexec -n 4 ...` to spread the work"
 
 
@@ -42,7 +45,8 @@ class MpiBackend:
 
     All ranks run the same program and call this alike; each gets the same result. A batch runs on the inner backend,
     `mpi:cpu`, `mpi:gpu` (one device a rank), `mpi:neal`; the same seed and reads give the same samples on any number
-    of ranks, as long as no time limit cuts in. Outside mpiexec it is one rank, and `info["hint"]` says so.
+    of ranks, as long as no time limit cuts in (tempered ones depend on that number). Outside mpiexec it is one rank,
+    and `info["hint"]` says so.
 
     A rank that dies: under Open MPI's `mpiexec --with-ft ulfm` the others run its slices again. Else the launcher ends
     them all (srun: with --kill-on-bad-exit=1), and what was finished is in the folder `checkpoint=`. A script that may
@@ -85,13 +89,15 @@ class MpiBackend:
         Args:
             qubos: models; each rank holds them all, but for a DistributedGram.
             reads: samples wanted of each model.
-            seed: makes the run repeatable; none draws one, which `info["seed"]` tells.
+            seed: makes the run repeatable (a tempered one on as many ranks); none draws one, told in `info["seed"]`.
             time_limit: seconds for the batch. Slices that have not begun by then are left out, but for the first of
                 each model, which share the time.
-            method: "batch" runs slices of the batch on the inner backend; "tempering" exchanges replicas of each model
-                between temperatures across the ranks (options: see `hqml_mpi.tempering.tempered`); "distributed" keeps
-                of a Gram model the rows of a rank on that rank (`hqml_mpi.heat_bath.distributed_heat_bath`). "auto" is
-                "distributed" for a DistributedGram, else "batch". Any other is the inner backend's own, in a batch.
+            method: "batch" runs slices of the batch on the inner backend; "tempering" exchanges the
+                temperatures of replicas of each model across the ranks, where the inner backend lends replicas, as
+                `cpu` does (options: see `hqml_mpi.tempering.tempered`); each rank brings its own replicas, so the
+                samples depend on the number of ranks. "distributed" keeps of a Gram model the rows of a rank on that
+                rank (`hqml_mpi.annealing.distributed_heat_bath`). "auto" is "distributed" for a DistributedGram, else
+                "batch". Any other is the inner backend's own, in a batch.
             checkpoint: folder for finished slices of "batch"; the same call takes up what it finds there.
             reads_at_once: of "batch", reads of a model in one slice; the samples depend on it. None is 32 or some more
                 where the inner backend sweeps every read by itself and there are less than 64 models, else all.
@@ -104,7 +110,7 @@ class MpiBackend:
 
         Raises:
             BackendError: a slice failed, or the ranks were called with different things.
-            OptionError: there is no such option.
+            OptionError: there is no such option, or the inner backend lends no replicas to temper.
         """
         method, options = _method(method, qubos, self._inner.backend, options)
         if checkpoint is not None and seed is None:
@@ -128,7 +134,10 @@ class MpiBackend:
         ranks, started = self._ranks, perf_counter()
         before = ranks.size
         if method in _ON_ONE_MODEL:
-            found = surviving(ranks, lambda: _each(ranks, call, _ON_ONE_MODEL[method]))
+            run = _ON_ONE_MODEL[method]
+            if method == "tempering":
+                run = partial(run, backend=self._inner.lending_replicas(ranks))
+            found = surviving(ranks, lambda: _each(ranks, call, run))
         else:
             found = slices.sampled(ranks)
         about = {"method": method, "ranks": ranks.size, "lost_ranks": before - ranks.size, **self._hint(ranks)}
@@ -209,7 +218,7 @@ def _check_options_of(method: str, options: dict[str, Any], checkpoint: Any, rea
     for name, value in (("checkpoint", checkpoint), ("reads_at_once", reads_at_once)):
         if value is not None:
             raise ParameterError(f"{name} is for the slices of method='batch', found method={method!r}")
-    known = set(inspect.signature(_ON_ONE_MODEL[method]).parameters) - {"qubo", "ranks", "reads", "seed", "clock"}
+    known = set(inspect.signature(_ON_ONE_MODEL[method]).parameters) - _GIVEN
     check_options(f"mpi, method={method}", options, known)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from hqml.backend import Backend
+from hqml.backend import Backend, ReplicaBackend
 from hqml.errors import OptionError, UnsupportedModel
 from hqml_mpi.ranks import Ranks
 
@@ -64,6 +64,19 @@ class Inner:
             return self.backend
         device = device_of(ranks)
         return self.backend if device is None else _loaded(self.name, {**self.options, "device": device})
+
+    def lending_replicas(self, ranks: Ranks) -> ReplicaBackend:
+        """The backend for this rank, which has to be one that lends replicas.
+
+        Raises:
+            OptionError: it does not.
+        """
+        backend = self.on_its_device(ranks)
+        if not isinstance(backend, ReplicaBackend):
+            raise OptionError(
+                f"method='tempering' needs an inner backend that lends replicas, as 'mpi:cpu' has; found {self.name!r}"
+            )
+        return backend
 
     def reads_at_once(self, models: int, reads: int) -> int:
         """Most reads of a unit; it does not depend on the number of ranks, so neither do the samples."""

@@ -6,8 +6,10 @@ has set the environment of a rank: elsewhere MPI_Init costs a second, and on som
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -37,6 +39,7 @@ class Ranks:
 
     def __init__(self, comm: Any = None) -> None:
         self.comm = comm
+        self.lost = False
         self._read_place()
 
     def _read_place(self) -> None:
@@ -125,6 +128,7 @@ class Ranks:
     def leave_the_dead(self) -> None:
         """Go on with the survivors alone; ranks are numbered anew, so another one may have to write the files."""
         self.comm = self.comm.Shrink()
+        self.lost = True
         self._read_place()
         if self.first:
             take_over()
@@ -187,13 +191,40 @@ def world() -> Ranks:
     """
     if not launched():
         return Ranks()
+    import mpi4py
+
+    ends_here = "mpi4py.MPI" not in sys.modules and mpi4py.rc.finalize is not False
+    if ends_here:
+        mpi4py.rc.finalize = False
     try:
         from mpi4py import MPI
     except (ImportError, RuntimeError) as missing:
         raise BackendUnavailable(
             f"backend 'mpi' finds no MPI library ({missing}); load your site's MPI, or run: pip install 'hqml[mpi]'"
         ) from missing
-    return Ranks(MPI.COMM_WORLD.Dup())
+    ranks = Ranks(MPI.COMM_WORLD.Dup())
+    atexit.register(_end_of_process, ranks, ends_here)
+    return ranks
+
+
+def _end_of_process(ranks: Ranks, ends_here: bool) -> None:
+    """End MPI, unless a rank was lost: MPI_Finalize then waits for it, now and then for ever.
+
+    Open MPI 5.0.11 did so in one of ten runs. Its launcher takes an end without it, and the status of the process.
+
+    Args:
+        ranks: those of the world.
+        ends_here: false where the program had started MPI before, which then ends by itself when Python does.
+    """
+    from mpi4py import MPI
+
+    if not ranks.lost:
+        if ends_here and not MPI.Is_finalized():
+            MPI.Finalize()
+    elif not ends_here:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(int(hasattr(sys, "last_value")))  # Python keeps here what it has ended on
 
 
 def processors() -> frozenset[int]:

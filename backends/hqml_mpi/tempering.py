@@ -3,7 +3,10 @@
 A ladder is one replica at each temperature. After some sweeps neighbours a and b on it change temperatures with
 probability min(1, exp((beta_a - beta_b) (E_a - E_b))), so each ladder as a whole keeps its Boltzmann distribution.
 Every rank learns all energies and draws the same random numbers, so all reach the same decision: what travels is one
-number a replica. The samples are the same for any number of ranks.
+number a replica. Neighbours begin on different ranks, so that no rank tempers for itself.
+
+The inner backend sweeps the replicas. It has some number of them for the price of one, and every rank takes as many:
+more ranks climb more ladders in the same time. So the samples depend on the number of ranks, unlike those of a batch.
 
 Source: Hukushima, Nemoto, J. Phys. Soc. Jpn. 65 (1996) 1604, doi:10.1143/JPSJ.65.1604.
 """
@@ -16,24 +19,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from hqml.backend import ReplicaBackend, Replicas
 from hqml.options import inverse_temperatures, whole_number
-from hqml.qubo import DenseQubo, Floats, Qubo, SparseQubo, States
+from hqml.qubo import Floats, Qubo, States
 from hqml_mpi.clock import Clock
 from hqml_mpi.counters import keys
-from hqml_mpi.flips import Replicas, written_out
 from hqml_mpi.ranks import Ranks
 
 SWEEPS = 1000
-TEMPERATURES = 16
+TEMPERATURES = 32
 EXCHANGE_EVERY = 5
 
-LADDERS_AT_ONCE = 64
-"""Ladders climbed together: enough for a thousand ranks, few enough to begin soon, however many reads are wanted."""
-
-HOT, COLD = 0.125, 0.15
-"""The range, in units of what flips cost in quenched states, from their 90 % to their 10 % quantile; as of `cpu`."""
-
-_START, _RANGE, _EXCHANGE = 0, 1, 2  # streams of random numbers
+AT_ONCE = 128
+"""Replicas asked of a rank at a time: enough to fill the widest vectors of `cpu`, few enough to begin soon, however
+many reads are wanted."""
 
 
 @dataclass
@@ -42,37 +41,55 @@ class Ladders:
 
     Attributes:
         betas: (temperatures,), inverse temperatures, hot first.
-        level: (ladders, temperatures), the temperature that each replica has now.
+        own: replicas of this rank, as many on every rank.
+        rng: in the same state on every rank.
+        level: (replicas of all ranks,), the temperature that each has now. They are counted across the ranks, the
+            first of each rank, then the second of each. So many in a row as there are temperatures form a ladder; what
+            is left over stays where it begins.
         tried, accepted: (temperatures - 1,), exchanges between neighbours.
     """
 
     ranks: Ranks
     betas: Floats
-    level: npt.NDArray[np.int64]
-    mine: slice
-    replicas: Replicas
+    own: Replicas
     rng: np.random.Generator
+    level: npt.NDArray[np.int64] = field(init=False)
     tried: npt.NDArray[np.int64] = field(init=False)
     accepted: npt.NDArray[np.int64] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.tried = np.zeros(len(self.betas) - 1, np.int64)
-        self.accepted = np.zeros(len(self.betas) - 1, np.int64)
+        replicas = self.ranks.size * len(self.own.energies())
+        self.level = np.resize(np.arange(len(self.betas)), replicas)
+        self.tried, self.accepted = np.zeros((2, len(self.betas) - 1), np.int64)
 
     @classmethod
     def start(
-        cls, qubo: DenseQubo | SparseQubo, ranks: Ranks, betas: Floats, ladders: int, seed: tuple[int, ...]
+        cls,
+        qubo: Qubo,
+        ranks: Ranks,
+        backend: ReplicaBackend,
+        *,
+        replicas: int,
+        temperatures: int,
+        beta_range: tuple[float, float] | None,
+        seed: tuple[int, ...],
     ) -> Ladders:
-        count = ladders * len(betas)
-        edges = np.linspace(0, count, ranks.size + 1).astype(int)
-        mine = slice(edges[ranks.rank], edges[ranks.rank + 1])
-        replicas = Replicas.start(qubo, keys(count, *seed, _START)[mine])
-        level = np.tile(np.arange(len(betas)), (ladders, 1))
-        return cls(ranks, betas, level, mine, replicas, np.random.default_rng([*seed, _EXCHANGE]))
+        """Ladders that hold so many replicas, or AT_ONCE of each rank where that is less, and what comes on top."""
+        exchanges, *drawn = map(int, keys(ranks.size + 1, *seed))
+        ladders = -(-min(replicas, AT_ONCE * ranks.size) // temperatures)
+        share = -(-ladders * temperatures // ranks.size)
+        own = ranks.together(lambda: backend.replicas(qubo, share, seed=drawn[ranks.rank]))
+        if beta_range is None:
+            hot, cold = ranks.from_first(own.temperature_range())
+            beta_range = 1 / hot, 1 / cold
+        return cls(ranks, np.geomspace(*beta_range, temperatures), own, np.random.default_rng(exchanges))
+
+    def __len__(self) -> int:
+        return len(self.level) // len(self.betas)
 
     def sweep(self, sweeps: int) -> None:
         """Sweep the replicas of this rank at the temperatures they have."""
-        self.replicas.sweep(self.betas[self.level].ravel()[self.mine], sweeps)
+        self.own.sweep(1 / self.betas[self.level[self.ranks.rank :: self.ranks.size]], sweeps)
 
     def exchange(self, *, odd: bool, stop: bool = False) -> bool:
         """Offer an exchange to every second pair of neighbours. All ranks call this.
@@ -84,20 +101,21 @@ class Ladders:
         Returns:
             Whether any rank wants to end.
         """
-        told = self.ranks.everyone((self.replicas.energy, stop))
-        energy = np.concatenate([energies for energies, _ in told]).reshape(self.level.shape)
-        holder = np.argsort(self.level, axis=1)  # the replica at each temperature
-        lower = np.arange(int(odd), len(self.betas) - 1, 2)
+        told = self.ranks.everyone((self.own.energies(), stop))
+        energies = np.stack([own for own, _ in told], axis=1).ravel()
+        whole, lower = len(self) * len(self.betas), np.arange(int(odd), len(self.betas) - 1, 2)
+        level, energy = (array[:whole].reshape(len(self), -1) for array in (self.level, energies))
+        holder = np.argsort(level, axis=1)  # the replica at each temperature
         first, second = holder[:, lower], holder[:, lower + 1]
         gain = (self.betas[lower] - self.betas[lower + 1]) * (
             np.take_along_axis(energy, first, 1) - np.take_along_axis(energy, second, 1)
         )
         accepted = np.log1p(-self.rng.random(gain.shape)) <= gain
-        self.tried[lower] += len(self.level)
+        self.tried[lower] += len(self)
         self.accepted[lower] += accepted.sum(axis=0)
         ladder, pair = np.nonzero(accepted)
-        self.level[ladder, first[ladder, pair]] = lower[pair] + 1
-        self.level[ladder, second[ladder, pair]] = lower[pair]
+        level[ladder, first[ladder, pair]] = lower[pair] + 1
+        level[ladder, second[ladder, pair]] = lower[pair]
         return any(stops for _, stops in told)
 
 
@@ -105,6 +123,7 @@ def tempered(
     qubo: Qubo,
     ranks: Ranks,
     *,
+    backend: ReplicaBackend,
     reads: int,
     seed: tuple[int, ...],
     clock: Clock,
@@ -113,46 +132,53 @@ def tempered(
     num_temperatures: int = TEMPERATURES,
     exchange_every: int = EXCHANGE_EVERY,
 ) -> tuple[States, dict[str, Any]]:
-    """Temper one model on all ranks.
+    """Temper one model on all ranks. The samples depend on the number of ranks.
 
     Args:
-        qubo: dense or sparse; a Gram model is written out.
+        qubo: in a form that the backend takes.
         ranks: all call this alike.
-        reads: states wanted. There are as many ladders as give each read a replica.
+        backend: has the replicas of a rank.
+        reads: states wanted: the lowest that any replicas, of which there are at least so many, have met.
         seed: of this model.
         clock: when it is late, the ladders end where they are.
         num_sweeps: of each replica; none is 1000.
-        beta_range: inverse temperatures (hot, cold), 1 / energy; none quenches two replicas and reads them off.
+        beta_range: inverse temperatures (hot, cold), 1 / energy; none is the backend's range for the model.
         num_temperatures: of a ladder, evenly spaced in log(beta).
         exchange_every: sweeps between two offers of an exchange.
 
     Returns:
-        States (reads, n): the lowest that each replica has met, after a descent. Info: num_sweeps (made by all),
-        beta_range, num_temperatures, ladders, swap_acceptance (a share for each pair of neighbours), interrupted,
-        cut_short.
+        States (reads, n), descended. Info: num_sweeps (made by all), beta_range, num_temperatures, ladders, replicas,
+        swap_acceptance (a share for each pair of neighbours), interrupted, cut_short.
     """
     sweeps = whole_number("num_sweeps", SWEEPS if num_sweeps is None else num_sweeps)
     count = whole_number("num_temperatures", num_temperatures, least=2)
     every = whole_number("exchange_every", exchange_every)
-    flat = written_out(qubo)
-    hot, cold = inverse_temperatures(beta_range) if beta_range is not None else sampled_range(flat, seed)
-    betas, wanted = np.geomspace(hot, cold, count), -(-reads // count)
+    span = None if beta_range is None else inverse_temperatures(beta_range)
     found: list[States] = []
-    exchanges, made = np.zeros((2, count - 1), np.int64), sweeps
-    for begin in range(0, wanted, LADDERS_AT_ONCE):
-        if ranks.from_first(bool(found) and clock.late):
-            break
-        ladders = Ladders.start(flat, ranks, betas, min(LADDERS_AT_ONCE, wanted - begin), (*seed, begin))
-        made = min(made, _climbed(ladders, sweeps, every, clock))
-        exchanges += ladders.tried, ladders.accepted
-        found.append(_lowest(ladders))
+    ladders, replicas, made, exchanges = 0, 0, sweeps, np.zeros((2, count - 1), np.int64)
+    while replicas < reads and not ranks.from_first(bool(found) and clock.late):
+        climbing = Ladders.start(
+            qubo,
+            ranks,
+            backend,
+            replicas=reads - replicas,
+            temperatures=count,
+            beta_range=span,
+            seed=(*seed, len(found)),
+        )
+        made = min(made, _climbed(climbing, sweeps, every, clock))
+        found.append(_lowest(qubo, climbing, reads))
+        span = float(climbing.betas[0]), float(climbing.betas[-1])
+        ladders, replicas = ladders + len(climbing), replicas + len(climbing.level)
+        exchanges += climbing.tried, climbing.accepted
     states = np.concatenate(found)
     interrupted = any(ranks.everyone(clock.interrupted))
     return states[np.argsort(qubo.energies(states), kind="stable")][:reads], {
         "num_sweeps": made,
-        "beta_range": (hot, cold),
+        "beta_range": span,
         "num_temperatures": count,
-        "ladders": wanted,
+        "ladders": ladders,
+        "replicas": replicas,
         "swap_acceptance": (exchanges[1] / np.maximum(exchanges[0], 1)).tolist(),
         "interrupted": interrupted,
         "cut_short": (made < sweeps or len(states) < reads) and not interrupted,
@@ -170,30 +196,10 @@ def _climbed(ladders: Ladders, sweeps: int, every: int, clock: Clock) -> int:
     return made
 
 
-def sampled_range(qubo: DenseQubo | SparseQubo, seed: tuple[int, ...]) -> tuple[float, float]:
-    """Quench two replicas and read the inverse temperatures, (hot, cold), off what flips cost where they end."""
-    replicas = Replicas.start(qubo, keys(2, *seed, _RANGE))
-    highest = float(np.abs(replicas.field).max())
-    if highest == 0:
-        return 1.0, 1.0  # nothing to decide: every state has one energy
-    for temperature in np.geomspace(highest, highest * 1e-5, 24):
-        replicas.sweep(np.full(2, 1 / temperature))
-    replicas.descend()
-    costs = np.abs(replicas.field)
-    costs = costs[costs > 1e-7 * highest]
-    if not len(costs):
-        return 1 / highest, 1e3 / highest
-    low, high = np.quantile(costs, (0.1, 0.9))
-    hot = HOT * float(high)
-    return 1 / hot, 1 / min(COLD * float(low), hot)
-
-
-def _lowest(ladders: Ladders) -> States:
-    """The lowest state of each replica, descended to where no flip lowers it: (replicas, n), from all ranks."""
-    own = ladders.replicas
-    own.state[:] = own.best
-    if len(own.state):
-        own.field[:] = own.qubo.field(own.state)
-        own.descend()
-    packed = np.concatenate(ladders.ranks.everyone(np.packbits(own.state.astype(bool), axis=1)))
-    return np.unpackbits(packed, axis=1, count=own.state.shape[1]).astype(np.int8)
+def _lowest(qubo: Qubo, ladders: Ladders, reads: int) -> States:
+    """The lowest states that replicas have met, on any rank, descended: (reads, n), or all where these are less."""
+    ranks, own = ladders.ranks, ladders.own.lowest()
+    best = np.argsort(np.concatenate(ranks.everyone(qubo.energies(own))), kind="stable")[:reads]
+    mine = best[best // len(own) == ranks.rank] % len(own)
+    packed = np.concatenate(ranks.everyone(np.packbits(own[mine].astype(bool), axis=1)))
+    return np.unpackbits(packed, axis=1, count=own.shape[1]).astype(np.int8)

@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 
 from common import SHARED, Table, landsat_kernel
+from hqml.annealing import FLIPS, MULTIPLIERS, Rule
 from hqml.io import read
 from hqml.problems.svm_dual import svm_dual
 from hqml.qubo import Qubo
@@ -23,15 +24,15 @@ def measure() -> Table:
     cases = []
     for name in FILES:
         qubo = read(SHARED / "qubo" / name).qubo
-        cases.append((name, qubo, flip_model(qubo), schedule.FLIPS))
+        cases.append((name, qubo, flip_model(qubo), FLIPS))
     for n_bits, C in ((2, None), (3, None), (6, 10.0)):
         kernel, labels, source = landsat_kernel(600)
         gram = svm_dual(kernel, labels, n_bits=n_bits, C=C)
         name = f"{source}, {n_bits} digits, C {C or 'as published'}"
-        cases.append((name, gram, GramModel.of(gram), schedule.MULTIPLIERS))
+        cases.append((name, gram, GramModel.of(gram), MULTIPLIERS))
     rows = []
     for name, qubo, model, rule in cases:
-        energies = {factors: _mean_energy(qubo, model, schedule.Rule(*factors)) for factors in product(HOT, COLD)}
+        energies = {factors: _mean_energy(qubo, model, Rule(*factors)) for factors in product(HOT, COLD)}
         best = min(energies, key=energies.__getitem__)
         taken = _mean_energy(qubo, model, rule)
         rows.append([name, f"{best[0]} / {best[1]}", energies[best], f"{rule.hot} / {rule.cold}", taken])
@@ -41,7 +42,7 @@ def measure() -> Table:
     )
 
 
-def _mean_energy(qubo: Qubo, model: schedule.Model, rule: schedule.Rule) -> float:
+def _mean_energy(qubo: Qubo, model: schedule.Model, rule: Rule) -> float:
     seeds = np.random.SeedSequence(1)
     hot, cold = schedule.sampled_range(model, rule, seeds)
     totals = []

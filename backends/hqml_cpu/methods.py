@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from hqml.annealing import FLIP_SWEEPS, FLIPS, HEAT_BATH_SWEEPS, MAX_DIGITS, MULTIPLIERS, Rule
 from hqml.errors import ParameterError
 from hqml.options import inverse_temperatures
 from hqml.qubo import SPARSE_BELOW, DenseQubo, GramQubo, Qubo, SparseQubo
@@ -14,16 +15,13 @@ from hqml_cpu import schedule, tempering
 from hqml_cpu.dense import DenseModel
 from hqml_cpu.flips import flip_model
 from hqml_cpu.low_rank import LowRankModel
-from hqml_cpu.multipliers import MAX_DIGITS, GramModel
+from hqml_cpu.multipliers import GramModel
 from hqml_cpu.runner import Task
-from hqml_cpu.schedule import Model, Rule
+from hqml_cpu.schedule import Model
 from hqml_cpu.sparse import SparseModel
 from hqml_cpu.tempering import TemperingModel
 
 METHODS = ("auto", "annealing", "tempering")
-
-FLIP_SWEEPS = 1000
-HEAT_BATH_SWEEPS = 200
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ class Method:
     @property
     def searches(self) -> bool:
         """Whether the lowest energy is what is looked for: more sweeps are worth their time until it is found."""
-        return self.rule is not schedule.MULTIPLIERS
+        return self.rule is not MULTIPLIERS
 
     @property
     def about(self) -> dict[str, Any]:
@@ -127,13 +125,13 @@ def choose(qubo: Qubo, wanted: Wanted) -> Method:
         why = "a Gram model is annealed by whole multipliers, and never written out" if method == "auto" else asked
         model = GramModel.of(qubo) if wanted.rank is None else LowRankModel.of(qubo, wanted.rank)
         name = "heat bath over multipliers" + (", low rank" if isinstance(model, LowRankModel) else "")
-        return Method(name, why, model, schedule.MULTIPLIERS, wanted.num_sweeps or HEAT_BATH_SWEEPS)
+        return Method(name, why, model, MULTIPLIERS, wanted.num_sweeps or HEAT_BATH_SWEEPS)
     if wanted.rank is not None:
         raise ParameterError(f"rank= is for the heat bath of Gram models, found a {qubo.form} model; leave it out")
     flat = written_out(qubo)
     sweeps = wanted.num_sweeps or FLIP_SWEEPS
     tempers, why = (method == "tempering", asked) if method != "auto" else _tempering_pays(flat, sweeps)
-    rule, kind = (tempering.RULE, "parallel tempering") if tempers else (schedule.FLIPS, "annealing")
+    rule, kind = (tempering.RULE, "parallel tempering") if tempers else (FLIPS, "annealing")
     flips = flip_model(flat, wanted.reads, least=tempering.RUNGS if tempers else 1)
     return Method(f"{kind} of single flips, {flat.form}", why, flips, rule, sweeps)
 

@@ -19,9 +19,6 @@ from hqml_cpu import noise
 REPLICAS = 16
 """Replicas of a block: their products stay in the second-level cache up to N = 10,000."""
 
-MAX_DIGITS = 10
-"""Digits a multiplier up to which all its values are tried at each move; beyond, single flips are cheaper."""
-
 REFRESH = 64
 """Sweeps after which the kept products are computed anew, so that float32 rounding does not build up."""
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
+from hqml.annealing import QUENCH, Rule
 from hqml.qubo import Floats, States
 
-QUENCH_SWEEPS = 24
 SAMPLED_REPLICAS = 2
 
 
@@ -41,36 +40,15 @@ class Model(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Rule:
-    """Temperature range from the barriers of quenched states: hot * their 90 % quantile to cold * their 10 % quantile.
-
-    Both factors are tuned on public instances, see `benchmarks/temperature_range.py`.
-    """
-
-    hot: float
-    cold: float
-
-
-FLIPS = Rule(hot=0.25, cold=0.15)
-MULTIPLIERS = Rule(hot=0.5, cold=0.1)
-
-
 def sampled_range(model: Model, rule: Rule, seeds: np.random.SeedSequence) -> tuple[float, float]:
     """Quench a few replicas and read the range of temperatures, (hot, cold), off the barriers they end among."""
     highest = model.largest_change()
     if highest == 0:
         return 1.0, 1.0  # nothing to decide: every state has one energy
     block = model.start(SAMPLED_REPLICAS, seeds)
-    block.sweep(np.geomspace(highest, highest * 1e-5, QUENCH_SWEEPS))
+    block.sweep(highest * QUENCH)
     descend(block)
-    barriers = block.barriers()
-    barriers = barriers[barriers > 1e-7 * highest]
-    if not len(barriers):
-        return highest, highest * 1e-3
-    low, high = np.quantile(barriers, (0.1, 0.9))
-    hot = rule.hot * float(high)
-    return hot, min(rule.cold * float(low), hot)
+    return rule.span(block.barriers(), highest)
 
 
 def descend(block: Block, limit: int = 1000) -> None:

@@ -9,9 +9,10 @@ from time import perf_counter
 
 import numpy as np
 
+from hqml.annealing import FLIP_SWEEPS
 from hqml.qubo import Floats, Qubo, States
 from hqml_cpu.checkpoint import Checkpoint, describe
-from hqml_cpu.methods import FLIP_SWEEPS, Run, Wanted
+from hqml_cpu.methods import Run, Wanted
 from hqml_cpu.runner import run
 
 GROWTH = 4

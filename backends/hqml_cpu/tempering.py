@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from hqml.annealing import FLIPS, Rule
 from hqml.qubo import Floats, States
 from hqml_cpu.dense import DenseModel
-from hqml_cpu.schedule import FLIPS, Rule
 from hqml_cpu.sparse import SparseModel
 from hqml_cpu.walkers import Walkers
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from hqml.annealing import HEAT_BATH_SWEEPS, MAX_DIGITS, MULTIPLIERS, QUENCH
 from hqml.errors import UnsupportedModel
 from hqml.options import inverse_temperatures, whole_number
 from hqml.qubo import Floats, GramQubo, Qubo, States
@@ -16,16 +17,8 @@ from hqml_mpi.distributed import DistributedGram
 from hqml_mpi.heat_bath import HeatBath
 from hqml_mpi.ranks import Ranks
 
-SWEEPS = 200
-
 REPLICAS = 16
 """Replicas swept together: a row of the share is read once for all."""
-
-MAX_DIGITS = 10
-"""Digits a multiplier up to which all its values are tried at a move."""
-
-HOT, COLD = 0.5, 0.1
-"""The range of temperatures, in units of what moves cost in quenched states, as of the heat bath of `cpu`."""
 
 
 def distributed_heat_bath(
@@ -56,7 +49,7 @@ def distributed_heat_bath(
     Raises:
         UnsupportedModel: multipliers have more digits than can be tried one by one.
     """
-    sweeps = whole_number("num_sweeps", SWEEPS if num_sweeps is None else num_sweeps)
+    sweeps = whole_number("num_sweeps", HEAT_BATH_SWEEPS if num_sweeps is None else num_sweeps)
     model = qubo if isinstance(qubo, DistributedGram) else _shared_out(qubo)
     if model.num_digits > MAX_DIGITS:
         raise UnsupportedModel(f"the heat bath takes at most {MAX_DIGITS} digits a point, found {model.num_digits}")
@@ -105,16 +98,11 @@ def _sampled_range(model: DistributedGram, ranks: Ranks, two_keys: Keys) -> tupl
     highest = bath.largest_change()
     if highest == 0:
         return 1.0, 1.0
-    for temperature in np.geomspace(highest, highest * 1e-5, 24):
-        bath.sweep(float(temperature))
+    for share in QUENCH:
+        bath.sweep(highest * float(share))
     bath.descend()
-    costs = bath.barriers()
-    costs = costs[costs > 1e-7 * highest]
-    if not len(costs):
-        return 1 / highest, 1e3 / highest
-    low, high = np.quantile(costs, (0.1, 0.9))
-    hot = HOT * float(high)
-    return 1 / hot, 1 / min(COLD * float(low), hot)
+    hot, cold = MULTIPLIERS.span(bath.barriers(), highest)
+    return 1 / hot, 1 / cold
 
 
 def _shared_out(qubo: Any) -> DistributedGram:

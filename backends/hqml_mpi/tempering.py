@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from hqml.annealing import FLIP_SWEEPS
 from hqml.backend import ReplicaBackend, Replicas
 from hqml.options import inverse_temperatures, whole_number
 from hqml.qubo import Floats, Qubo, States
@@ -26,7 +27,6 @@ from hqml_mpi.clock import Clock
 from hqml_mpi.counters import keys
 from hqml_mpi.ranks import Ranks
 
-SWEEPS = 1000
 TEMPERATURES = 32
 EXCHANGE_EVERY = 5
 
@@ -150,7 +150,7 @@ def tempered(
         States (reads, n), descended. Info: num_sweeps (made by all), beta_range, num_temperatures, ladders, replicas,
         swap_acceptance (a share for each pair of neighbours), interrupted, cut_short.
     """
-    sweeps = whole_number("num_sweeps", SWEEPS if num_sweeps is None else num_sweeps)
+    sweeps = whole_number("num_sweeps", FLIP_SWEEPS if num_sweeps is None else num_sweeps)
     count = whole_number("num_temperatures", num_temperatures, least=2)
     every = whole_number("exchange_every", exchange_every)
     span = None if beta_range is None else inverse_temperatures(beta_range)

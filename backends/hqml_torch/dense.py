@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import torch
 
+from hqml.annealing import unit_of
 from hqml.qubo import DenseQubo, States
 from hqml_torch.devices import tensor
-from hqml_torch.scales import strength, unit_of
+from hqml_torch.scales import strength
 from hqml_torch.walks import BitWalk, blocks_of
 
 

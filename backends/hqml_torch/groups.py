@@ -8,8 +8,8 @@ from typing import cast
 
 import numpy as np
 
+from hqml.annealing import MAX_DIGITS
 from hqml.qubo import SPARSE_BELOW, DenseQubo, Form, GramQubo, Qubo, SparseQubo
-from hqml_torch.multipliers import MAX_DIGITS
 
 METHODS = ("auto", "annealing", "bifurcation", "ballistic", "discrete")
 

@@ -17,9 +17,6 @@ from hqml_torch.devices import tensor
 from hqml_torch.scales import strength
 from hqml_torch.walks import Walk, blocks_of
 
-MAX_DIGITS = 10
-"""Digits up to which all values of a multiplier are tried at each move; beyond, single flips are cheaper."""
-
 
 @dataclass(frozen=True)
 class GramStack:

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias, cast
 
 import torch
 
+from hqml.annealing import FLIP_SWEEPS, FLIPS, HEAT_BATH_SWEEPS, MULTIPLIERS
 from hqml.qubo import DenseQubo, GramQubo, SparseQubo, States
 from hqml_torch import devices, temperatures
 from hqml_torch.bifurcation import Bifurcation, Forces
@@ -19,8 +20,6 @@ from hqml_torch.sparse import SparseStack
 
 Stack: TypeAlias = DenseStack | SparseStack | GramStack
 
-FLIP_SWEEPS = 1000
-HEAT_BATH_SWEEPS = 200
 BIFURCATION_STEPS = 1000
 
 _DISCRETE_SHARE = {"bifurcation": 0.5, "ballistic": 0.0, "discrete": 1.0}
@@ -103,7 +102,7 @@ def planned(
     elif beta_range is not None:
         ranges = [(1 / beta_range[0] / unit, 1 / beta_range[1] / unit) for unit in stack.units]
     else:
-        rule = temperatures.MULTIPLIERS if group.form == "gram" else temperatures.FLIPS
+        rule = MULTIPLIERS if group.form == "gram" else FLIPS
         ranges = temperatures.sampled_ranges(stack, rule, drawn)
     return StackPlan(group, stack, num_sweeps or steps, replicas, product, ranges, forces)
 

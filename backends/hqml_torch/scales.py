@@ -1,18 +1,8 @@
-"""Units of energy, and the strength of couplings, so that one set of constants suits every model."""
+"""How strongly spins are coupled, so that one set of constants suits every model."""
 
 from __future__ import annotations
 
-import math
-
 import torch
-
-from hqml.qubo import Floats
-
-
-def unit_of(*coefficients: Floats) -> float:
-    """The power of two below the largest coefficient: dividing by it is exact. 1 where all are zero."""
-    largest = max(max(float(part.max(initial=0)), -float(part.min(initial=0))) for part in coefficients)
-    return 2.0 ** math.floor(math.log2(largest)) if largest > 0 else 1.0
 
 
 def strength(row_norms: torch.Tensor) -> float:

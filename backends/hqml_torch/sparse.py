@@ -12,9 +12,10 @@ import scipy.sparse
 import torch
 from torch.nn.functional import embedding_bag
 
+from hqml.annealing import unit_of
 from hqml.qubo import SparseQubo, States
 from hqml_torch.devices import tensor
-from hqml_torch.scales import strength, unit_of
+from hqml_torch.scales import strength
 from hqml_torch.walks import BitWalk
 
 DENSE_ABOVE = {"cpu": 0.2, "cuda": 0.02, "mps": 0.02}

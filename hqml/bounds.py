@@ -206,9 +206,11 @@ def _searched(relaxation: _Relaxation, tolerance: float) -> tuple[float, float]:
 
     search = _Search(relaxation, _Scaled.of(relaxation), tolerance)
     z = np.zeros(search.scaled.size.size)
+    search.prove(z)
     options = {"maxiter": _STEPS, "maxfun": 2 * _STEPS, "maxcor": 20, "ftol": 0.0, "gtol": 0.0}
     # A matrix in float32 is read as it is until its rounding stops the search, then in float64, three times as slowly.
-    for precise in (False, True):
+    # Where a kernel is badly conditioned the line search gives up early; begun anew, it goes on.
+    for precise in (False, True, True):
         box = np.stack([np.zeros(z.size), search.scaled.size.reshape(-1)], axis=1)
         found = minimize(
             search.scaled.energy,
@@ -222,7 +224,7 @@ def _searched(relaxation: _Relaxation, tolerance: float) -> tuple[float, float]:
         )
         z = found.x
         search.prove(z)
-        if search.done or relaxation.qubo.gram.dtype == np.float64:
+        if search.done:
             break
     return search.value, search.relaxed
 

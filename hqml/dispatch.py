@@ -104,7 +104,7 @@ def sample(
     qubos = [as_qubo(one) for one in (model if batch else [model])]
     bounds = [_bound(qubo, bound, time_limit) for qubo in qubos]
     started += sum(proven.seconds for proven in bounds if proven)
-    found, options = _opened(backend, options)
+    found, options = opened(backend, options)
     try:
         name = _name(backend, found)
         prepared = fitted(found, name, qubos)
@@ -168,7 +168,7 @@ def choose_backend(model: Any) -> Choice:
     return Choice("cpu", f"{qubo.num_variables} variables in {qubo.form} form: annealed here, repeatable by seed")
 
 
-def _opened(backend: AnyBackend, options: dict[str, Any]) -> tuple[Backend, dict[str, Any]]:
+def opened(backend: AnyBackend, options: dict[str, Any]) -> tuple[Backend, dict[str, Any]]:
     """The backend, and those of the options that are for its `sample`: a named backend is built with the others."""
     if isinstance(backend, str):
         building = constructor_options(backend) if options else frozenset()

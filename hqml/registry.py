@@ -195,13 +195,15 @@ def _extra_with(module: str, point: EntryPoint) -> str | None:
 
     likely = {canonicalize_name(module), canonicalize_name(module.split(".")[0])}
     extras = [str(extra) for extra in point.dist.metadata.get_all("Provides-Extra") or ()]
-    for requirement in map(Requirement, point.dist.requires or ()):
-        marker = requirement.marker
-        if canonicalize_name(requirement.name) not in likely or marker is None or marker.evaluate({"extra": ""}):
-            continue
-        for extra in extras:
-            if marker.evaluate({"extra": extra}):
-                return extra
+    optional = [
+        (canonicalize_name(requirement.name), marker)
+        for requirement in map(Requirement, point.dist.requires or ())
+        if (marker := requirement.marker) is not None and not marker.evaluate({"extra": ""})
+    ]
+    brought = {extra: [name for name, marker in optional if marker.evaluate({"extra": extra})] for extra in extras}
+    bringing = [extra for extra, names in brought.items() if likely & set(names)]
+    if bringing:  # an extra such as "all" brings it too, and much besides
+        return min(bringing, key=lambda extra: len(brought[extra]))
     return point.name if point.name in extras else None
 
 

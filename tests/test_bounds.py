@@ -172,3 +172,10 @@ def test_the_command_shows_the_gap_of_a_gram_model(tmp_path: Path, capsys: pytes
     found = json.loads(capsys.readouterr().out)
     bound = lower_bound(model).value
     assert found["gap"] == pytest.approx((found["energy"] - bound) / max(1, abs(bound)))
+
+
+def test_a_badly_conditioned_kernel_has_a_bound_no_worse_than_that_of_no_multipliers() -> None:
+    X = np.random.default_rng(0).normal(size=(60, 6)) * np.logspace(0, 4, 6)
+    model = svm_dual(X @ X.T, np.where(X[:, 0] > 0, 1, -1))
+    # At a = 0 the tangent alone: each digit costs its linear term where that is negative.
+    assert lower_bound(model).value >= np.minimum(model.linear, 0).sum() - 1e-6

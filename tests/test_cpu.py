@@ -242,3 +242,20 @@ def test_entries_of_a_kernel_that_no_sum_feels_are_set_to_zero_in_a_copy() -> No
     np.testing.assert_array_equal(gram, kept)
     plain = np.eye(3, dtype=np.float32)
     assert without_tiny(plain) is plain
+
+
+@pytest.mark.parametrize("power", [-300, -60, 60, 300])
+@pytest.mark.parametrize("form", ["dense", "sparse", "gram"])
+def test_the_size_of_the_coefficients_changes_no_state(form: str, power: int) -> None:
+    rng, factor = np.random.default_rng(0), 2.0**power
+    if form == "gram":
+        x = rng.normal(size=(20, 3))
+        one, other = (GramQubo(c * (x @ x.T + 0.1), [1, 2], linear=np.full((20, 2), -3.0 * c)) for c in (1.0, factor))
+    else:
+        matrix, linear = np.triu(rng.normal(size=(20, 20)), 1), rng.normal(size=20)
+        one, other = (DenseQubo(c * matrix, linear=c * linear) for c in (1.0, factor))
+    if form == "sparse":
+        one, other = one.to_sparse(), other.to_sparse()
+    expected, found = (hqml.sample(q, "cpu", reads=10, seed=0, num_sweeps=100, bound=False) for q in (one, other))
+    np.testing.assert_array_equal(found.record.sample, expected.record.sample)
+    assert found.first.energy == pytest.approx(factor * expected.first.energy, rel=1e-9)

@@ -138,6 +138,10 @@ def test_the_automatic_slice_fills_the_backend() -> None:
     model = ensemble(estimator=clone(CHEAP).set_params(backend=Small(60), n_bits=3), slice_size="auto")
     assert model.fit(X_MOONS, Y_MOONS).slice_size_ == 20
     assert len(model.slices_) == 11
+    built = ensemble(
+        estimator=clone(CHEAP).set_params(backend="cpu", backend_options={"threads": 1}), slice_size="auto"
+    )
+    assert built.fit(X_MOONS, Y_MOONS).slice_size_ == 203  # the options of a constructor are those of its capabilities
     assert ensemble(slice_size="auto").fit(X_MOONS, Y_MOONS).slice_size_ == 203  # one slice: below the default of 400
 
 

@@ -86,7 +86,7 @@ def test_the_same_seed_gives_the_same_samples_on_any_number_of_threads() -> None
 @pytest.mark.parametrize(
     ("model", "rank", "told"),
     [
-        (DenseQubo(np.eye(3)), 2, "rank= is for the heat bath of Gram models, found a dense model"),
+        (DenseQubo(np.eye(3)), 2, "rank= is for the heat bath of Gram models of up to 10 digits, found a dense model"),
         (linear(5), 0, "rank must be a whole number of at least 1, found 0"),
         (svm_dual(sigmoid_kernel(points(30)[0], coef0=-1.0), points(30)[1]), 5, "positive semidefinite kernel"),
     ],

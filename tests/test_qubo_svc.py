@@ -26,7 +26,7 @@ from hqml import load_backend
 from hqml.backend import Backend, Capabilities, Usage
 from hqml.errors import BackendError, DataError, ParameterError, UnknownBackend
 from hqml.problems.svm_bias import post_selection_bias, support_bias
-from hqml.svm import BiasWarning, DegenerateWarning, QuboSVC, SaturationWarning, SVCSliceEnsemble
+from hqml.svm import BiasWarning, DegenerateWarning, QuboSVC, QuboSVCEnsemble, SaturationWarning, SVCSliceEnsemble
 from hqml.svm._aggregate import best_weights, boltzmann_weights, mean_weights, validation_weights
 
 X_MOONS, Y_MOONS = make_moons(60, noise=0.2, random_state=0)
@@ -526,3 +526,12 @@ def test_a_backend_that_cannot_is_named() -> None:
     with pytest.raises(BackendError, match="at most 10 variables"):
         quick(backend=Recording(max_variables=10)).fit(X_MOONS, Y_MOONS)
     assert isinstance(Recording(), Backend)
+
+
+def test_a_machine_without_multipliers_predicts_by_its_bias() -> None:
+    X = 1e4 * X_MOONS
+    for model in (quick(kernel="linear"), QuboSVCEnsemble(quick(kernel="linear"), n_slices=2, random_state=0)):
+        with pytest.warns(DegenerateWarning, match="all multipliers are zero"):
+            model.fit(X, Y_MOONS)
+        assert len(model.support_) == 0
+        assert len(set(model.predict(X))) == 1

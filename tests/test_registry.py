@@ -104,13 +104,14 @@ class TestAnUnknownName:
 
 
 class TestAMissingLibrary:
-    def test_the_extra_that_requires_it_is_named(self, install: Install) -> None:
+    def test_the_extra_that_requires_it_and_least_besides_is_named(self, install: Install) -> None:
         metadata = """\
+            Provides-Extra: all
             Provides-Extra: plots
             Provides-Extra: fast
             Requires-Dist: numpy
-            Requires-Dist: nowhere-plots; extra == "plots"
-            Requires-Dist: nowhere-accelerator>=2; extra == "fast"
+            Requires-Dist: nowhere-plots; extra == "all" or extra == "plots"
+            Requires-Dist: nowhere-accelerator>=2; extra == "all" or extra == "fast"
         """
         install(
             "lacking-dist",

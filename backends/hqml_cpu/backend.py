@@ -12,11 +12,11 @@ import numpy as np
 
 from hqml.backend import Capabilities, Usage, drawn_seed
 from hqml.errors import ParameterError
-from hqml.options import one_of, whole_number
+from hqml.options import whole_number
 from hqml.qubo import Qubo
 from hqml.samples import to_sampleset
 from hqml_cpu.flips import flip_model
-from hqml_cpu.methods import METHODS, Run, Wanted, written_out
+from hqml_cpu.methods import Run, Wanted, written_out
 from hqml_cpu.replicas import BlockReplicas
 from hqml_cpu.runner import available_threads
 from hqml_cpu.search import sample_once, search
@@ -66,7 +66,8 @@ class CpuBackend:
             seed: makes the run repeatable; none draws one, which `info["seed"]` tells.
             time_limit: seconds for the batch. Near its end blocks take longer strides to the cold end, and blocks that
                 have not begun are left out, but for the first of each model. Without num_sweeps, dense and sparse
-                models use the time: rounds of ever more sweeps, until two agree on the lowest energy.
+                models use the time: rounds of ever more sweeps, until two agree on the lowest energy (with a checkpoint
+                there is one round).
             num_sweeps: moves tried per variable and read; none is 1000 flips, or 200 for the heat bath.
             beta_range: inverse temperatures (hot, cold), 1 / energy; none samples the model for them.
             method: "annealing", "tempering" (of which a Gram model is written out), or "auto" for what suits the model.
@@ -87,20 +88,15 @@ class CpuBackend:
             ParameterError: an option is out of its range, or the checkpoint belongs to another run.
             FormatError: the checkpoint cannot be read or written.
         """
-        one_of("method", method, METHODS)
-        if num_sweeps is not None:
-            whole_number("num_sweeps", num_sweeps)
-        if rank is not None:
-            whole_number("rank", rank)
-        if threads is not None:
-            whole_number("threads", threads)
-        if not qubos:
-            return []
         if checkpoint is not None and seed is None:
             raise ParameterError("a checkpoint needs a seed, to find the same run again; give seed=")
+        if threads is not None:
+            whole_number("threads", threads)
         threads, seed = threads or self.threads or available_threads(), drawn_seed(seed)
-        started = perf_counter()
         wanted = Wanted(method, reads, seed, num_sweeps, beta_range, rank)
+        if not qubos:
+            return []
+        started = perf_counter()
         if time_limit is not None and num_sweeps is None and checkpoint is None:
             found = search(qubos, wanted, threads=threads, time_limit=time_limit, report=progress)
         else:

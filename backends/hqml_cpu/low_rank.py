@@ -85,7 +85,7 @@ class LowRankBlock:
                 self.block.level,
                 self.product,
                 self.block.balance,
-                temperatures.astype(np.float32),
+                (temperatures / true.unit).astype(np.float32),
                 noise.gumbel(),
                 self.block.walkers,
             )

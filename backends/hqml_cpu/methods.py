@@ -9,7 +9,7 @@ import numpy as np
 
 from hqml.annealing import FLIP_SWEEPS, FLIPS, HEAT_BATH_SWEEPS, MAX_DIGITS, MULTIPLIERS, Rule
 from hqml.errors import ParameterError
-from hqml.options import inverse_temperatures
+from hqml.options import inverse_temperatures, one_of, whole_number
 from hqml.qubo import SPARSE_BELOW, DenseQubo, GramQubo, Qubo, SparseQubo
 from hqml_cpu import schedule, tempering
 from hqml_cpu.dense import DenseModel
@@ -66,6 +66,9 @@ class Wanted:
         beta_range: inverse temperatures (hot, cold); none samples each model for them.
         rank: of the factor that stands for the matrix of a Gram model; none is the matrix itself.
         round: of a search, each with random numbers of its own.
+
+    Raises:
+        ParameterError: one of them is out of its range.
     """
 
     method: str
@@ -75,6 +78,15 @@ class Wanted:
     beta_range: tuple[float, float] | None
     rank: int | None = None
     round: int = 0
+
+    def __post_init__(self) -> None:
+        one_of("method", self.method, METHODS)
+        if self.num_sweeps is not None:
+            whole_number("num_sweeps", self.num_sweeps)
+        if self.beta_range is not None:
+            inverse_temperatures(self.beta_range)
+        if self.rank is not None:
+            whole_number("rank", self.rank)
 
 
 @dataclass
@@ -127,7 +139,10 @@ def choose(qubo: Qubo, wanted: Wanted) -> Method:
         name = "heat bath over multipliers" + (", low rank" if isinstance(model, LowRankModel) else "")
         return Method(name, why, model, MULTIPLIERS, wanted.num_sweeps or HEAT_BATH_SWEEPS)
     if wanted.rank is not None:
-        raise ParameterError(f"rank= is for the heat bath of Gram models, found a {qubo.form} model; leave it out")
+        raise ParameterError(
+            f"rank= is for the heat bath of Gram models of up to {MAX_DIGITS} digits, "
+            f"found a {qubo.form} model; leave it out"
+        )
     flat = written_out(qubo)
     sweeps = wanted.num_sweeps or FLIP_SWEEPS
     tempers, why = (method == "tempering", asked) if method != "auto" else _tempering_pays(flat, sweeps)

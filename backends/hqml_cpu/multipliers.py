@@ -13,11 +13,16 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from hqml.annealing import unit_of
 from hqml.qubo import Floats, GramQubo, States
 from hqml_cpu import noise
 
 REPLICAS = 16
 """Replicas of a block: their products stay in the second-level cache up to N = 10,000."""
+
+UNSCALED = (1e-12, 1e12)
+"""Sizes of the largest coefficient between which a model is taken as it is. Another is divided by a power of two, in
+a copy, so that float32 carries it."""
 
 REFRESH = 64
 """Sweeps after which the kept products are computed anew, so that float32 rounding does not build up."""
@@ -33,6 +38,7 @@ class GramModel:
         values: (L,), what a multiplier can be.
         digits: (L, K), the binary digits of each value.
         single: (N, L), energy of each value by itself.
+        unit: of the energy, in which gram, shift, own and single are.
     """
 
     gram: Floats
@@ -42,25 +48,31 @@ class GramModel:
     values: Floats
     digits: npt.NDArray[np.int8]
     single: Floats
+    unit: float
 
     replicas_at_once = REPLICAS
 
     @classmethod
     def of(cls, qubo: GramQubo) -> GramModel:
+        unit = unit_of(qubo.gram.diagonal(), np.array([qubo.shift]), qubo.linear)
+        unit = 1.0 if UNSCALED[0] < unit < UNSCALED[1] else unit
+        gram = qubo.gram if unit == 1 else qubo.gram / unit
         digits = ((np.arange(2**qubo.num_digits)[:, None] >> np.arange(qubo.num_digits)) & 1).astype(np.int8)
         return cls(
-            gram=without_tiny(qubo.gram),
+            gram=without_tiny(gram),
             scale=qubo.scale.astype(np.float32),
-            shift=np.float32(qubo.shift),
-            own=(qubo.scale**2 * (qubo.gram.diagonal() + qubo.shift)).astype(np.float32),
+            shift=np.float32(qubo.shift / unit),
+            own=(qubo.scale**2 * (gram.diagonal() + qubo.shift / unit)).astype(np.float32),
             values=(digits @ qubo.weights).astype(np.float32),
             digits=digits,
-            single=(qubo.linear @ digits.T).astype(np.float32),
+            single=(qubo.linear / unit @ digits.T).astype(np.float32),
+            unit=unit,
         )
 
     def largest_change(self) -> float:
         # From zero, where a block starts, one multiplier can gain or cost this much.
-        return float(np.abs(self.values * (self.own[:, None] / 2 * self.values) + self.single).max(initial=0.0))
+        changes = self.values * (self.own[:, None] / 2 * self.values) + self.single
+        return float(np.abs(changes).max(initial=0.0)) * self.unit
 
     def start(self, replicas: int, seeds: np.random.SeedSequence) -> GramBlock:
         # All multipliers at zero: from a random start the balance sum_n a_n t_n alone takes hundreds of sweeps to heal
@@ -100,7 +112,7 @@ class GramBlock:
                 self.level,
                 self.product,
                 self.balance,
-                temperatures.astype(np.float32),
+                (temperatures / m.unit).astype(np.float32),
                 noise.gumbel(),
                 self.walkers,
                 self.age,
@@ -138,12 +150,12 @@ class GramBlock:
         without = m.scale * (self.product + m.shift * self.balance[:, None]) - m.own * a
         energies = m.values * (without[..., None] + m.own[:, None] / 2 * m.values) + m.single
         lowest = np.partition(energies, 1, axis=-1)
-        return np.asarray(lowest[..., 1] - lowest[..., 0], dtype=np.float64).ravel()
+        return np.asarray(lowest[..., 1] - lowest[..., 0], dtype=np.float64).ravel() * m.unit
 
 
 LEAST = np.float32(1e-30)
-"""Entries of a kernel below it are taken as zero: they, or their products, would be subnormal numbers, which processors
-add ten times as slowly (Landsat, 1000 points, gamma 1: 2 us a move instead of 0.3), and which no sum would feel."""
+"""Entries of a kernel below it are taken as zero: they, or their products, would be subnormal numbers, which are
+added ten times as slowly (Landsat, 1000 points, gamma 1: 2 us a move instead of 0.3), and which no sum would feel."""
 
 
 def without_tiny(gram: Floats) -> Floats:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from hqml.annealing import unit_of
 from hqml.qubo import Floats
 
 FLOAT32_RANGE = 1e6
@@ -22,7 +23,8 @@ def in_units(values: Floats, unit: float, dtype: np.dtype[Any]) -> Any:
 
 
 def narrowest(field: float, coefficients: Sequence[Floats], wholes: tuple[Any, ...]) -> tuple[np.dtype[Any], float]:
-    """The first of `wholes` that holds every field in a unit of which all coefficients are multiples, else a float.
+    """The first of `wholes` that holds every field in a unit of which all coefficients are multiples, else a float in a
+    unit in which they are neither too large nor too small for it.
 
     Args:
         field: largest |field|.
@@ -39,7 +41,7 @@ def narrowest(field: float, coefficients: Sequence[Floats], wholes: tuple[Any, .
                 return np.dtype(whole), unit
     # float32 unless it would lose the small coefficients beside the largest field.
     small = float(np.quantile(some, 0.01)) if len(some) else 1.0
-    return np.dtype(np.float64 if field > FLOAT32_RANGE * small else np.float32), 1.0
+    return np.dtype(np.float64 if field > FLOAT32_RANGE * small else np.float32), unit_of(*coefficients)
 
 
 def _are_multiples(values: Floats, unit: float) -> bool:

@@ -88,7 +88,7 @@ def _text(value: Any) -> str:
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else f"{value:.5g}"
     if isinstance(value, Mapping):
-        return ", ".join(f"{name.replace('_', ' ')} {_text(one)}" for name, one in value.items())
+        return ", ".join(f"{name} {_text(one)}" for name, one in value.items())
     return str(value)
 
 

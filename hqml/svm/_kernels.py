@@ -83,7 +83,9 @@ class Kernel:
         return gram
 
     def to_support(self, X: Floats, support: Ints, support_vectors: Floats) -> Floats:
-        """(samples, support) between new input and the support vectors."""
+        """(samples, support) between new input and the support vectors, of which there may be none."""
+        if not len(support):
+            return np.zeros((len(X), 0))
         return X[:, support] if self.precomputed else self.between(X, support_vectors)
 
     @staticmethod

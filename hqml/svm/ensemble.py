@@ -88,7 +88,7 @@ class QuboSVCEnsemble(SliceEnsemble):
         return settings
 
     def _most_per_slice(self) -> int:
-        most = capabilities_of(self.estimator_.backend).max_variables
+        most = capabilities_of(self.estimator_.backend, self.estimator_.backend_options).max_variables
         return AUTO_SLICE_SIZE if most is None else most // self._settings().n_bits
 
     def _limit(self) -> float:

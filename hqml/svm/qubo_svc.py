@@ -266,4 +266,4 @@ class QuboSVC(KernelClassifier):
     def _repeatable(self, random_state: Any) -> bool:
         """Whether two fits give the same: fixed seed, a backend that honours it, no clock that ends the search."""
         fixed = isinstance(random_state, int | np.integer) and self.time_limit is None
-        return fixed and seedable(self.backend)
+        return fixed and seedable(self.backend, self.backend_options)

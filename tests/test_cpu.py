@@ -16,7 +16,7 @@ import hqml
 from hqml import DenseQubo, GramQubo, HqmlError, Qubo, SparseQubo
 from hqml.problems.svm_dual import svm_dual
 from hqml_cpu import CpuBackend
-from hqml_cpu.flips import DenseModel, SparseModel
+from hqml_cpu.flips import DenseModel, SparseModel, flip_model
 from hqml_cpu.multipliers import GramModel, without_tiny
 
 SEEDS = np.random.SeedSequence(7)
@@ -259,3 +259,20 @@ def test_the_size_of_the_coefficients_changes_no_state(form: str, power: int) ->
     expected, found = (hqml.sample(q, "cpu", reads=10, seed=0, num_sweeps=100, bound=False) for q in (one, other))
     np.testing.assert_array_equal(found.record.sample, expected.record.sample)
     assert found.first.energy == pytest.approx(factor * expected.first.energy, rel=1e-9)
+
+
+@pytest.mark.parametrize("form", ["dense", "sparse"])
+def test_states_come_with_their_boltzmann_probabilities(form: str) -> None:
+    rng = np.random.default_rng(3)
+    model = DenseQubo(np.triu(rng.normal(size=(6, 6)), 1), linear=rng.normal(size=6))
+    kernel = flip_model(model if form == "dense" else model.to_sparse())
+    block = kernel.start(16, np.random.SeedSequence(1))
+    counts = np.zeros(64)
+    block.sweep(np.ones(500))
+    for _ in range(6000):
+        block.sweep(np.ones(25))
+        counts += np.bincount(block.states() @ (1 << np.arange(6)), minlength=64)
+    expected = np.exp(-model.energies((np.arange(64)[:, None] >> np.arange(6)) & 1))
+    expected *= counts.sum() / expected.sum()
+    # Chi squared of 63 degrees of freedom: above 120 once in 100,000. A table of noise that is too small gives 235.
+    assert ((counts - expected) ** 2 / expected).sum() < 120

@@ -94,7 +94,7 @@ class DenseBlock:
         scaled = temperatures.reshape(len(temperatures), -1) / self.model.unit
         entries = noise.entries_for(self.field.size) if scaled.shape[1] == 1 else noise.SMALL_TABLE
         thresholds = np.empty((scaled.shape[1], entries), self.field.dtype)
-        table = noise.exponential(entries)
+        table = noise.exponential()
         return int(kernel(self.model.couplings, self.sign, self.field, scaled, table, thresholds, self.walkers))
 
     def energies(self) -> Floats:
@@ -136,17 +136,20 @@ def _kernel(dtype: np.dtype[Any]) -> Callable[..., int]:
     @numba.njit(nogil=True, cache=True)
     def sweeps(couplings, sign, field, temperatures, noise_table, thresholds, walkers):  # type: ignore[no-untyped-def]
         replicas, width = sign.shape
-        levels = temperatures.shape[1]  # one temperature for all replicas, or one each
+        levels, entries = thresholds.shape  # one temperature for all replicas, or one each
         flips = 0
         for sweep in range(len(temperatures)):
             for level in range(levels):
                 if sweep == 0 or temperatures[sweep, level] != temperatures[sweep - 1, level]:
-                    fill_thresholds(temperatures[sweep, level], noise_table, thresholds[level])
+                    # Another part of the table each time: of one small part alone neighbours would come in few pairs.
+                    walkers[0] = noise.step(walkers[0])
+                    part = noise.place(walkers[0], noise_table.size - entries + 1)
+                    fill_thresholds(temperatures[sweep, level], noise_table[part : part + entries], thresholds[level])
             for first in range(0, width, _SPINS):
                 last = min(width, first + _SPINS)
                 for replica in range(replicas):
                     walkers[replica] = noise.step(walkers[replica])
-                    place = noise.place(walkers[replica], noise_table.size - _SPINS)
+                    place = noise.place(walkers[replica], entries - _SPINS)
                     d, f, limits = sign[replica], field[replica], thresholds[replica % levels]
                     for begin in range(first, last, lanes):
                         at = place + begin - first

@@ -92,7 +92,7 @@ class DenseBlock:
     def sweep(self, temperatures: Floats) -> int:
         kernel = _kernel(self.field.dtype)
         scaled = temperatures.reshape(len(temperatures), -1) / self.model.unit
-        entries = noise.entries_for(self.field.size) if scaled.shape[1] == 1 else noise.SMALL_TABLE
+        entries = noise.entries_for(self.field.size) if scaled.shape[1] == 1 else noise.TINY_TABLE
         thresholds = np.empty((scaled.shape[1], entries), self.field.dtype)
         table = noise.exponential()
         return int(kernel(self.model.couplings, self.sign, self.field, scaled, table, thresholds, self.walkers))
@@ -140,11 +140,10 @@ def _kernel(dtype: np.dtype[Any]) -> Callable[..., int]:
         flips = 0
         for sweep in range(len(temperatures)):
             for level in range(levels):
-                if sweep == 0 or temperatures[sweep, level] != temperatures[sweep - 1, level]:
-                    # Another part of the table each time: of one small part alone neighbours would come in few pairs.
-                    walkers[0] = noise.step(walkers[0])
-                    part = noise.place(walkers[0], noise_table.size - entries + 1)
-                    fill_thresholds(temperatures[sweep, level], noise_table[part : part + entries], thresholds[level])
+                # Another part of the table each time: in one small part alone neighbours would come in few pairs.
+                walkers[0] = noise.step(walkers[0])
+                part = noise.place(walkers[0], noise_table.size - entries + 1)
+                fill_thresholds(temperatures[sweep, level], noise_table[part : part + entries], thresholds[level])
             for first in range(0, width, _SPINS):
                 last = min(width, first + _SPINS)
                 for replica in range(replicas):

@@ -21,6 +21,7 @@ Seeds = npt.NDArray[np.uint64]
 
 TABLE = 1 << 16
 SMALL_TABLE = 1 << 12
+TINY_TABLE = 1 << 10
 
 
 @cache

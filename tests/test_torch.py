@@ -169,13 +169,13 @@ def test_the_forces_between_digits_of_a_gram_model_are_those_of_the_written_out_
     model = gram(6, 3)
     positions = torch.randn(1, 18, 7, generator=generator())
     through, written_out = torch.empty_like(positions), torch.empty_like(positions)
-    whole = DenseStack.of([model.to_dense()], CPU)
-    GramStack.of([model], CPU).multiplier(torch.float32)(positions, through)
+    whole, stack = DenseStack.of([model.to_dense()], CPU), GramStack.of([model], CPU)
+    stack.multiplier(torch.float32)(positions, through)
     whole.multiplier(torch.float32)(positions, written_out)
-    torch.testing.assert_close(through, written_out * whole.units[0], rtol=1e-4, atol=1e-4)
-    spin_field = GramStack.of([model], CPU).spin_field()
-    torch.testing.assert_close(spin_field, whole.spin_field() * whole.units[0], rtol=1e-4, atol=1e-4)
-    assert GramStack.of([model], CPU).strengths()[0] == pytest.approx(whole.strengths()[0] * whole.units[0], rel=1e-4)
+    unit = whole.units[0] / stack.units[0]
+    torch.testing.assert_close(through, written_out * unit, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(stack.spin_field(), whole.spin_field() * unit, rtol=1e-4, atol=1e-4)
+    assert stack.strengths()[0] == pytest.approx(whole.strengths()[0] * unit, rel=1e-4)
 
 
 def test_no_two_coupled_variables_share_a_colour() -> None:
@@ -195,6 +195,73 @@ def test_no_single_flip_improves_a_sample(backend: TorchBackend, model: Qubo, me
     assert changes.min() >= -1e-4 * np.abs(model.field(states)).max()
 
 
+# --- the unit of energy ---------------------------------------------------------------------------------------------
+
+
+def times(model: Qubo, factor: float) -> Qubo:
+    """The same model in another unit of energy."""
+    if isinstance(model, GramQubo):
+        linear, shift = model.linear * factor, model.shift * factor
+        return GramQubo(model.gram * factor, model.weights, linear=linear, scale=model.scale, shift=shift)
+    if isinstance(model, SparseQubo):
+        return SparseQubo(scipy.sparse.triu(model.couplings, 1) * factor, linear=model.linear * factor)
+    assert isinstance(model, DenseQubo)
+    return DenseQubo(np.triu(model.couplings, 1) * factor, linear=model.linear * factor)
+
+
+def indefinite(points: int, digits: int) -> GramQubo:
+    """A Gram model without linear terms whose optimum is not all zeros."""
+    rng = np.random.default_rng(0)
+    drawn = rng.normal(size=(points, points))
+    return GramQubo(drawn + drawn.T, 2.0 ** np.arange(digits), scale=rng.uniform(0.5, 1.5, points))
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    "model",
+    [dense(12), sparse(14, density=0.2), gram(5, 2), indefinite(5, 2)],
+    ids=["dense", "sparse", "gram", "gram without linear terms"],
+)
+def test_the_enumerated_optimum_is_found_in_any_unit_of_energy(backend: TorchBackend, model: Qubo, method: str) -> None:
+    states = all_states(model.num_variables)
+    lowest = model.energies(states).min() - model.offset
+    for factor in (1e-30, 1e-18, 1e18, 1e30):
+        [samples] = backend.sample([times(model, factor)], reads=64, seed=0, method=method)
+        assert samples.first.energy / factor == pytest.approx(lowest, abs=1e-9)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("model", [dense(60), sparse(100), gram(40, 3)], ids=["dense", "sparse", "gram"])
+def test_a_power_of_two_as_the_unit_of_energy_leaves_each_sample_as_it_is(
+    backend: TorchBackend, model: Qubo, method: str
+) -> None:
+    once, *others = (
+        backend.sample([times(model, factor)], reads=20, seed=0, method=method, num_sweeps=50)[0].record.sample
+        for factor in (1.0, 2.0, 2.0**-100, 2.0**-61, 2.0**60, 2.0**101)
+    )
+    for other in others:
+        assert np.array_equal(once, other)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("factor", [1e-30, 1e-18, 1e18, 1e30])
+def test_a_kernel_may_be_of_another_magnitude_than_the_linear_terms(
+    backend: TorchBackend, factor: float, method: str
+) -> None:
+    model = gram(5, 2)
+    model = GramQubo(model.gram * factor, model.weights, linear=model.linear, scale=model.scale)
+    [samples] = backend.sample([model], reads=64, seed=0, method=method)
+    lowest = model.energies(all_states(10)).min()
+    assert samples.first.energy == pytest.approx(lowest, rel=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_an_ordinary_kernel_in_single_precision_is_not_copied(dtype: type) -> None:
+    kernel = gram(20, 2).gram.astype(dtype)
+    held = GramStack.of([GramQubo(kernel, [1.0, 2.0], shift=3.0)], CPU).gram
+    assert np.shares_memory(held.numpy(), kernel) == (dtype is np.float32)
+
+
 # --- bifurcation does not collapse --------------------------------------------------------------------------------
 
 
@@ -202,7 +269,7 @@ def _final_states(model: Qubo, *, heating: bool, discrete: float = 0.0) -> np.nd
     forces = Forces.of(DenseStack.of([model.to_dense()], CPU), torch.float32, generator())
     agents = Bifurcation(forces, 64, generator(), heating=heating, discrete=discrete)
     with devices.suited_threads(CPU, 0):
-        agents.run(1.0, 1 / 2000, 2000)
+        agents.run(np.linspace(1, 0, 2000).tolist())
     return np.unique(agents.bits()[0].numpy(), axis=1).T
 
 
@@ -245,6 +312,36 @@ def test_a_seed_repeats_the_samples_and_another_gives_others(backend: TorchBacke
     )
     assert np.array_equal(once.record.sample, again.record.sample)
     assert not np.array_equal(once.record.sample, other.record.sample)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("model", [complete_graph(100), sparse(200), gram(60, 2)], ids=["dense", "sparse", "gram"])
+def test_the_bursts_in_which_steps_are_launched_do_not_change_the_samples(
+    backend: TorchBackend, monkeypatch: pytest.MonkeyPatch, model: Qubo, method: str
+) -> None:
+    """Their lengths follow the clock: single steps, a few, all that there are."""
+    found = []
+    for seconds in (0.0, 0.0002, 0.002, 100.0):
+        monkeypatch.setattr("hqml_torch.course._SECONDS_A_BURST", seconds)
+        [samples] = backend.sample([model], reads=33, seed=5, method=method, num_sweeps=101)
+        found.append(samples.record.sample)
+    for other in found[1:]:
+        assert np.array_equal(found[0], other)
+
+
+def test_a_step_of_a_bifurcation_knows_its_own_detuning_alone() -> None:
+    """Also where time is short and strides are long: however a way is cut, the agents end in the same place."""
+    forces = Forces.of(DenseStack.of([complete_graph(60)], CPU), torch.float32, generator())
+    way = np.linspace(1, 0, 67).tolist()
+    ends = []
+    for length in (67, 1, 3, 8, 20):
+        agents = Bifurcation(forces, 16, generator(), discrete=0.5)
+        with devices.suited_threads(CPU, 0):
+            for first in range(0, len(way), length):
+                agents.run(way[first : first + length])
+        ends.append(agents.x)
+    for other in ends[1:]:
+        assert torch.equal(ends[0], other)
 
 
 def test_reads_in_several_chunks_are_all_there_and_differ(
@@ -334,6 +431,28 @@ def test_a_beta_range_is_used_as_given(backend: TorchBackend, model: Qubo) -> No
     assert samples.info["beta_range"] == pytest.approx((0.5, 20.0))
 
 
+@pytest.mark.parametrize("method", ["bifurcation", "ballistic", "discrete"])
+def test_a_beta_range_is_refused_where_nothing_has_a_temperature(backend: TorchBackend, method: str) -> None:
+    for call in (backend.sample, backend.estimate):
+        with pytest.raises(ParameterError, match=f"beta_range.*'{method}'.*use method='annealing'"):
+            call([dense(10)], method=method, beta_range=(0.5, 20.0))
+
+
+@pytest.mark.parametrize("model", [dense(10), gram(2, 11)], ids=["dense", "gram of too many digits"])
+def test_auto_anneals_where_a_beta_range_is_given(backend: TorchBackend, model: Qubo) -> None:
+    [samples] = backend.sample([model], reads=4, seed=0, num_sweeps=5, beta_range=(0.5, 20.0))
+    assert samples.info["method"].startswith("annealing")
+    assert samples.info["why"] == "beta_range was given"
+    assert samples.info["beta_range"] == pytest.approx((0.5, 20.0))
+
+
+@pytest.mark.parametrize(("option", "bad"), [("method", "foo"), ("num_sweeps", 0), ("beta_range", (1, 0.1))])
+def test_an_estimate_refuses_what_sampling_refuses(backend: TorchBackend, option: str, bad: object) -> None:
+    for call in (backend.sample, backend.estimate):
+        with pytest.raises(ParameterError, match=option):
+            call([dense(5)], **{option: bad})
+
+
 def test_an_estimate_grows_with_reads_and_sweeps(backend: TorchBackend) -> None:
     few = backend.estimate([dense(300)], reads=10, num_sweeps=10)
     many = backend.estimate([dense(300)], reads=10_000, num_sweeps=1000)
@@ -364,6 +483,16 @@ def test_a_time_limit_gives_fewer_reads_and_says_so(backend: TorchBackend, model
     assert time.perf_counter() - started < 20  # loaded machines are slow, but all reads would take many minutes
     assert 1 <= len(samples) < 100_000
     assert samples.info["cut_short"]
+    assert 1 <= samples.info["num_sweeps"] < 5000  # those that were made
+
+
+@pytest.mark.parametrize("method", ["annealing", "bifurcation"])
+def test_without_time_a_descent_is_left_after_a_few_sweeps_and_says_so(backend: TorchBackend, method: str) -> None:
+    [full] = backend.sample([dense(300)], reads=8, seed=0, num_sweeps=1, method=method)
+    [left] = backend.sample([dense(300)], reads=8, seed=0, num_sweeps=1, method=method, time_limit=0.0)
+    assert not full.info["cut_short"]
+    assert left.info["cut_short"]
+    assert full.first.energy <= left.first.energy < 0.9 * full.first.energy
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -405,9 +534,10 @@ def test_without_an_accelerator_the_error_says_how_to_go_on(monkeypatch: pytest.
             TorchBackend(device=name)
 
 
-def test_a_dtype_that_is_none_is_told() -> None:
-    with pytest.raises(ParameterError, match="dtype must be one of 'float32', 'bfloat16', 'float16', found 'int8'"):
-        TorchBackend(device="cpu", dtype="int8")
+@pytest.mark.parametrize("dtype", ["int8", [1], torch.float32])
+def test_a_dtype_that_is_none_is_told(dtype: object) -> None:
+    with pytest.raises(ParameterError, match="dtype must be one of 'float32', 'bfloat16', 'float16', found "):
+        TorchBackend(device="cpu", dtype=dtype)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -11,15 +11,16 @@ import dimod
 import torch
 
 from hqml.backend import Capabilities, Usage, drawn_seed
+from hqml.errors import ParameterError
 from hqml.options import inverse_temperatures, one_of, whole_number
 from hqml.qubo import Qubo
 from hqml.samples import to_sampleset
 from hqml_torch import devices
 from hqml_torch.course import generator_for, run
-from hqml_torch.groups import METHODS, Group, grouped
+from hqml_torch.groups import BIFURCATIONS, METHODS, Group, grouped
 from hqml_torch.plans import StackPlan, planned
 
-_TIMED_STEPS = 8
+_TIMED = (0.0,) * 8  # positions of the steps that an estimate times
 
 
 class TorchBackend:
@@ -29,8 +30,10 @@ class TorchBackend:
     multipliers and are never written out. All end in states that no single flip improves. Dense and Gram models of
     like size are padded into one stack, sparse ones of any size lie beside each other.
 
-    The same seed, batch and reads give the same samples on the same kind of device with the same version of torch, as
-    long as no time limit cuts in. Models of one stack share its random numbers: alone, a model has others.
+    The same seed, batch and reads give the same samples on the same kind of device with the same version of torch and
+    the same number of its threads (products add up in another order with another), as long as no time limit cuts in
+    and memory suffices for all replicas that are to run at once. Models of one stack share its random numbers: alone,
+    a model has others.
 
     Args:
         device: "cuda", "rocm", "mps" or "cpu", with a number as in "cuda:1"; none is the first accelerator.
@@ -67,32 +70,32 @@ class TorchBackend:
             reads: replicas, or agents, of each model.
             seed: makes the run repeatable; none draws one, which `info["seed"]` tells.
             time_limit: seconds for the batch. Near its end chunks of reads take longer strides to the cold end, and
-                chunks that have not begun are left out, but for the first of each model.
+                chunks that have not begun are left out, but for the first of each model; a descent that is not at its
+                end is left there.
             num_sweeps: updates of every variable: sweeps of annealing (none is 1000, or 200 for the heat bath) or
                 steps of a bifurcation (none is 1000).
             beta_range: inverse temperatures (hot, cold) of annealing, 1 / energy; none samples the model for them.
+                With it, "auto" anneals.
             method: "annealing"; "ballistic" or "discrete" bifurcation, or "bifurcation" for agents of both; "auto"
                 for what suits the model. `info["method"]` and `info["why"]` tell.
             progress: called with the share done.
 
         Returns:
-            One SampleSet a model. `info` adds: method, why, device, dtype, num_sweeps (and num_steps, of a
-            bifurcation), beta_range (of annealing), interrupted (by Ctrl-C, which gives the best so far), cut_short
-            (by the time limit).
+            One SampleSet a model. `info` adds: method, why, device, dtype, num_sweeps (that were made of each read, at
+            least: fewer than planned where it was cut short; also as num_steps, of a bifurcation), beta_range (of
+            annealing), interrupted (by Ctrl-C, which gives the best so far), cut_short (by the time limit).
 
         Raises:
-            ParameterError: an option is out of its range.
+            ParameterError: an option is out of its range, or beta_range meets a bifurcation.
             ModelTooLarge: the device has not the memory; the message says how much it takes.
         """
-        one_of("method", method, METHODS)
-        if num_sweeps is not None:
-            whole_number("num_sweeps", num_sweeps)
-        beta_range = None if beta_range is None else inverse_temperatures(beta_range)
+        beta_range = _checked(method, num_sweeps, beta_range)
         if not qubos:
             return []
-        seed, started, groups = drawn_seed(seed), perf_counter(), grouped(qubos, method)
+        seed, started = drawn_seed(seed), perf_counter()
+        groups = grouped(qubos, method, annealed=beta_range is not None)
         with devices.refusing_out_of_memory(self.device, "the batch"), self._suited_threads(groups, reads):
-            plans = self._plans(groups, reads, seed, num_sweeps, beta_range)
+            plans = self._plans(groups, reads, seed, num_sweeps, beta_range, limited=time_limit is not None)
             prepared = perf_counter() - started
             outcome = run(
                 plans,
@@ -103,7 +106,9 @@ class TorchBackend:
                 report=progress,
             )
         timing = {"prepare": prepared, "solve": perf_counter() - started - prepared}
-        told = {index: plan.info(member) for plan in plans for member, index in enumerate(plan.places)}
+        told = {
+            index: plan.info(member, outcome.steps[index]) for plan in plans for member, index in enumerate(plan.places)
+        }
         return [
             to_sampleset(
                 qubo,
@@ -125,11 +130,17 @@ class TorchBackend:
         *,
         reads: int = 100,
         num_sweeps: int | None = None,
+        beta_range: tuple[float, float] | None = None,
         method: str = "auto",
         **options: Any,
     ) -> Usage:
-        """Time a few steps of one chunk of each stack and scale up."""
-        seconds, groups = 0.0, grouped(qubos, method)
+        """Time a few steps of one chunk of each stack and scale up.
+
+        Raises:
+            ParameterError: an option is out of its range.
+        """
+        beta_range = _checked(method, num_sweeps, beta_range)
+        seconds, groups = 0.0, grouped(qubos, method, annealed=beta_range is not None)
         with self._suited_threads(groups, reads):
             for plan in self._plans(groups, reads, 0, num_sweeps, (1.0, 1.0)):
                 seconds += self._pace(plan) * plan.steps * -(-reads // plan.replicas)
@@ -145,6 +156,8 @@ class TorchBackend:
         seed: int,
         num_sweeps: int | None,
         beta_range: tuple[float, float] | None,
+        *,
+        limited: bool = False,
     ) -> list[StackPlan]:
         return [
             planned(
@@ -155,6 +168,7 @@ class TorchBackend:
                 beta_range=beta_range,
                 device=self.device,
                 dtype=self.dtype,
+                limited=limited,
             )
             for group in groups
         ]
@@ -162,12 +176,12 @@ class TorchBackend:
     def _pace(self, plan: StackPlan) -> float:
         """Seconds a step."""
         job = plan.job(generator_for(self.device, 0))
-        job.advance(0.0, 1 / plan.steps, _TIMED_STEPS)  # prepares, and on cuda captures
+        job.advance(_TIMED)  # prepares, and on cuda captures
         devices.wait_for(self.device)
         started = perf_counter()
-        job.advance(0.0, 1 / plan.steps, _TIMED_STEPS)
+        job.advance(_TIMED)
         devices.wait_for(self.device)
-        return (perf_counter() - started) / _TIMED_STEPS
+        return (perf_counter() - started) / len(_TIMED)
 
     def _suited_threads(self, groups: Sequence[Group], reads: int) -> AbstractContextManager[None]:
         elements = devices.ELEMENTS_AT_ONCE[self.device.type]
@@ -177,3 +191,22 @@ class TorchBackend:
         if self.device.type == "cuda":
             return f"{self.device}, {torch.cuda.get_device_name(self.device)}"
         return str(self.device)
+
+
+def _checked(method: str, num_sweeps: int | None, beta_range: Any) -> tuple[float, float] | None:
+    """The temperature range that was given, if the options are in order.
+
+    Raises:
+        ParameterError: one is out of its range, or beta_range meets a method that has no temperatures.
+    """
+    one_of("method", method, METHODS)
+    if num_sweeps is not None:
+        whole_number("num_sweeps", num_sweeps)
+    if beta_range is None:
+        return None
+    if method in BIFURCATIONS:
+        raise ParameterError(
+            f"beta_range is for annealing, but method={method!r} has no temperatures; "
+            "use method='annealing', or leave beta_range out"
+        )
+    return inverse_temperatures(beta_range)

@@ -10,7 +10,7 @@ Sources: Goto et al., Sci. Adv. 7 (2021) eabe7953, doi:10.1126/sciadv.abe7953; h
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -36,7 +36,7 @@ agents stay apart by themselves; more than this collapses them on G1.
 """
 
 STEPS_AT_ONCE = 8
-"""Steps of one CUDA graph: the pump rises inside, so the host launches one graph for all of them."""
+"""Steps of one CUDA graph: each has a place for its own pump, so the host launches one graph for all of them."""
 
 _SPREAD = 0.1  # width of the positions and momenta at the start
 
@@ -73,7 +73,7 @@ class Forces:
     @classmethod
     def of(cls, stack: Couplings, dtype: torch.dtype, generator: torch.Generator) -> Forces:
         coupling = stack.spread([COUPLING / strength for strength in stack.strengths()])
-        fastest = math.sqrt(1 + max(0.0, _largest_eigenvalue(stack, coupling.sqrt(), generator)))
+        fastest = math.sqrt(1 + max(0.0, _largest_eigenvalue(stack, coupling, generator)))
         time_step = min(LONGEST_STEP, STABLE / fastest)
         gain, field = coupling * time_step, stack.spin_field()
         bias = field * gain if bool(field.any()) else None
@@ -112,38 +112,42 @@ class Bifurcation:
             [_evenly(HEATING["ballistic"], self._ballistic), _evenly(HEATING["discrete"], agents - self._ballistic)]
         )
         self._growth = 1 + forces.time_step * heating * rates.to(device)
-        # What pulls a spin back to 0, times the time step: falls from there to 0 while the pump rises.
-        self._pull = torch.zeros(1, device=device)
-        self._fall = torch.zeros(1, device=device)
+        # What pulls a spin back to 0 in each of the next steps, times the time step.
+        self._pulls = torch.zeros(STEPS_AT_ONCE, device=device)
         self._one: Callable[[], None] | None = None
         self._many: Callable[[], None] | None = None
 
-    def run(self, start: float, fall: float, steps: int) -> None:
-        """Some steps, while the detuning a0 - a(t) falls from `start` (1 is the whole way) by `fall` at each."""
+    def run(self, detunings: Sequence[float]) -> None:
+        """A step at each detuning a0 - a(t): from 1 it falls to 0 while the pump rises.
+
+        A step knows nothing of the others of its run, so that it does not matter how many runs the way is cut into.
+        """
         if self._one is None or self._many is None:
             self._one, self._many = self._captured()
-        self._pull.fill_(-start * self._forces.time_step)
-        self._fall.fill_(fall * self._forces.time_step)
-        for _ in range(steps // STEPS_AT_ONCE):
+        pulls = [-detuning * self._forces.time_step for detuning in detunings]
+        ahead = torch.tensor(pulls, dtype=torch.float32, device=self.x.device)
+        whole = len(pulls) - len(pulls) % STEPS_AT_ONCE
+        for first in range(0, whole, STEPS_AT_ONCE):
+            self._pulls.copy_(ahead[first : first + STEPS_AT_ONCE])
             self._many()
-        for _ in range(steps % STEPS_AT_ONCE):
+        for last in range(whole, len(pulls)):
+            self._pulls[:1].copy_(ahead[last : last + 1])
             self._one()
 
     def _captured(self) -> tuple[Callable[[], None], Callable[[], None]]:
         before = self.x.clone(), self.y.clone()
 
         def many() -> None:
-            for _ in range(STEPS_AT_ONCE):
-                self._step()
+            for step in range(STEPS_AT_ONCE):
+                self._step(self._pulls[step : step + 1])
 
-        steps = replayed(self._step, self.x.device), replayed(many, self.x.device)
+        steps = replayed(lambda: self._step(self._pulls[:1]), self.x.device), replayed(many, self.x.device)
         self.x.copy_(before[0])
         self.y.copy_(before[1])
         return steps
 
-    def _step(self) -> None:
+    def _step(self, pull: torch.Tensor) -> None:
         x, y, forces, k = self.x, self.y, self._forces, self._ballistic
-        self._pull.add_(self._fall)
         if k:
             torch.mul(x[..., :k], forces.gain, out=self._positions[..., :k])
         if k < x.shape[-1]:
@@ -152,7 +156,7 @@ class Bifurcation:
         y.sub_(self._force)
         if forces.bias is not None:
             y.sub_(forces.bias)
-        y.addcmul_(x, self._pull).mul_(self._growth)
+        y.addcmul_(x, pull).mul_(self._growth)
         x.add_(y, alpha=forces.time_step)
         _stop_at_walls(x, y)
 
@@ -176,8 +180,10 @@ def _stop_at_walls(x: torch.Tensor, y: torch.Tensor) -> None:
     x.clamp_(-1.0, 1.0)
 
 
-def _largest_eigenvalue(stack: Couplings, root: torch.Tensor, generator: torch.Generator) -> float:
-    """Of root J root, over all models of the stack: to a few per cent, by Lanczos' method.
+def _largest_eigenvalue(stack: Couplings, coupling: torch.Tensor, generator: torch.Generator) -> float:
+    """Of coupling * J, over all models of the stack: to a few per cent, by Lanczos' method.
+
+    Of one model all values of `coupling` are the same, so that the product is symmetric.
 
     Source: Golub & Van Loan, Matrix Computations, chapter 10. Vectors are not made orthogonal anew: the outermost
     eigenvalue is found well before that matters.
@@ -187,8 +193,8 @@ def _largest_eigenvalue(stack: Couplings, root: torch.Tensor, generator: torch.G
     q, before, product = q / q.norm(), torch.zeros_like(q), torch.empty_like(q)
     diagonal, beside = [], [torch.zeros((), device=q.device)]
     for _ in range(_LANCZOS_STEPS):
-        multiply(q * root, product)
-        rest = product * root - beside[-1] * before
+        multiply(q, product)
+        rest = product * coupling - beside[-1] * before
         diagonal.append((q * rest).sum())
         rest -= diagonal[-1] * q
         beside.append(rest.norm())

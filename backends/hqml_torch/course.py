@@ -16,16 +16,20 @@ from hqml_torch.devices import wait_for
 _SECONDS_A_BURST = 0.02
 """Steps are launched in bursts of about this long: the pace at which deadlines and progress are noticed."""
 
+_DESCENT_SHARE = 0.1
+"""Of the time of a chunk, where that is limited: the final descent takes a dozen sweeps, each of 2 to 3 steps' time,
+beside some hundred steps."""
+
 
 class Job(Protocol):
     """A chunk of reads of one stack, on its way."""
 
-    def advance(self, position: float, stride: float, steps: int) -> None:
-        """Steps at position, position + stride, ... of the way from 0 to 1."""
+    def advance(self, positions: Sequence[float]) -> None:
+        """A step at each of these positions on the way from 0, the first step, to 1, the last."""
         ...
 
-    def finish(self) -> list[States]:
-        """Descend to states that no single flip improves: (replicas, n) of each model."""
+    def finish(self, late: Callable[[], bool]) -> list[States]:
+        """Descend to states that no single flip improves, unless it gets late: (replicas, n) of each model."""
         ...
 
 
@@ -36,6 +40,7 @@ class Plan(Protocol):
         places: of its models in the batch.
         steps: from hot to cold, or from no pump to the full one.
         replicas: of each model that are sampled at once.
+        packing: seconds that the samples of one chunk take after the run.
     """
 
     @property
@@ -44,6 +49,8 @@ class Plan(Protocol):
     def steps(self) -> int: ...
     @property
     def replicas(self) -> int: ...
+    @property
+    def packing(self) -> float: ...
     def job(self, generator: torch.Generator) -> Job: ...
 
 
@@ -53,11 +60,13 @@ class Outcome:
 
     Attributes:
         states: for each model (reads, n); fewer reads than asked for where time ran out.
+        steps: for each model, what its reads made of the plan's steps, at least.
         interrupted: Ctrl-C ended it early.
         cut_short: the time limit ended it early.
     """
 
     states: list[States]
+    steps: list[int]
     interrupted: bool
     cut_short: bool
 
@@ -72,23 +81,26 @@ def run(
     report: Callable[[float], None] | None,
 ) -> Outcome:
     """Run all chunks of all plans; the first of each always runs, however late it is."""
-    deadline = None if time_limit is None else perf_counter() + time_limit
+    deadline = None if time_limit is None else perf_counter() + time_limit - sum(plan.packing for plan in plans)
     course = _Course(device, deadline, report)
     chunks = sorted((part, place) for place, plan in enumerate(plans) for part in range(-(-reads // plan.replicas)))
     found: dict[int, list[States]] = {}
+    steps: dict[int, int] = {}
     for done, (part, place) in enumerate(chunks):
-        if part and course.late():
-            break
         plan = plans[place]
+        if part and course.late(plan.packing):
+            break
         course.span(done / len(chunks), (done + 1) / len(chunks), firsts=len(plans) - place if part == 0 else 0)
         states = course.sampled(plan, generator_for(device, seed, plan.places[0], part))
         for index, one in zip(plan.places, states, strict=True):
             found.setdefault(index, []).append(one)
+            steps[index] = min(steps.get(index, plan.steps), course.steps)
     if report is not None:
         report(1.0)
     joined = [np.concatenate(found[index])[:reads] for index in sorted(found)]
-    short = course.strode or any(len(states) < reads for states in joined)
-    return Outcome(joined, course.interrupted, cut_short=short and not course.interrupted)
+    short = course.hurried or any(len(states) < reads for states in joined)
+    made = [steps[index] for index in sorted(found)]
+    return Outcome(joined, made, course.interrupted, cut_short=short and not course.interrupted)
 
 
 def generator_for(device: torch.device, *key: int) -> torch.Generator:
@@ -98,23 +110,35 @@ def generator_for(device: torch.device, *key: int) -> torch.Generator:
 
 
 class _Course:
-    """What the chunks of one call share."""
+    """What the chunks of one call share.
+
+    Attributes:
+        interrupted: by Ctrl-C.
+        hurried: time was short, so that strides were longer than planned or a descent was not led to its end.
+        steps: that the last chunk has made.
+    """
 
     def __init__(self, device: torch.device, deadline: float | None, report: Callable[[float], None] | None) -> None:
-        self.interrupted = self.strode = False
+        self.interrupted = self.hurried = False
+        self.steps = 0
         self._device, self._deadline, self._report = device, deadline, report
         self._from = self._to = 0.0
-        self._slot_end = deadline
+        self._slot_end = self._drive_end = deadline
 
     def span(self, begin: float, end: float, *, firsts: int) -> None:
         """The next chunk is this share of all; `firsts` chunks, this one included, must share what time is left."""
-        self._from, self._to, self._slot_end = begin, end, self._deadline
-        if self._deadline is not None and firsts:
+        self._from, self._to, self.steps = begin, end, 0
+        if self._deadline is not None:
             now = perf_counter()
-            self._slot_end = now + (self._deadline - now) / firsts
+            self._slot_end = now + (self._deadline - now) / max(firsts, 1)
+            self._drive_end = self._slot_end - _DESCENT_SHARE * (self._slot_end - now)
 
-    def late(self) -> bool:
-        return self.interrupted or (self._deadline is not None and perf_counter() >= self._deadline)
+    def late(self, packing: float) -> bool:
+        """Whether another chunk is not to begin; if it is, the time to pack its samples is set aside."""
+        if self._deadline is None:
+            return self.interrupted
+        self._deadline -= packing
+        return self.interrupted or perf_counter() >= self._deadline
 
     def sampled(self, plan: Plan, generator: torch.Generator) -> list[States]:
         """Run one chunk to its end. Ctrl-C leaves out what is left of the way, a second one ends the call."""
@@ -124,7 +148,7 @@ class _Course:
                 job = job or plan.job(generator)
                 if not self.interrupted:
                     self._drive(job, plan.steps)
-                return job.finish()
+                return job.finish(self._slot_over)
             except KeyboardInterrupt:
                 if self.interrupted:
                     raise
@@ -135,16 +159,24 @@ class _Course:
         position, steps, pace = 0.0, 1, 0.0
         while position < total:
             stride = 1.0
-            if self._slot_end is not None and pace > 0:
-                fits = (self._slot_end - perf_counter()) / pace
+            if self._drive_end is not None and pace > 0:
+                fits = (self._drive_end - perf_counter()) / pace
                 stride = max(1.0, (total - position) / max(fits, 1.0))
-                self.strode |= stride > 1
+                self.hurried |= stride > 1
             steps = min(steps, max(1, round((total - position) / stride)))
-            before = perf_counter()
-            job.advance(position / total, stride / total, steps)
+            before, last = perf_counter(), max(1.0, total - stride)
+            # A position depends on the number of the step alone, not on where the bursts begin: these follow the clock.
+            job.advance([min(1.0, (position + step * stride) / last) for step in range(steps)])
             wait_for(self._device)
             pace = (perf_counter() - before) / steps
             position += steps * stride
+            self.steps += steps
             if self._report is not None:
                 self._report(self._from + (self._to - self._from) * min(1.0, position / total))
             steps = int(np.clip(_SECONDS_A_BURST / max(pace, 1e-9), 1, 2 * steps))
+
+    def _slot_over(self) -> bool:
+        """Whether the time of this chunk is up. Asked by a descent that is not at its end."""
+        over = self._slot_end is not None and perf_counter() >= self._slot_end
+        self.hurried |= over
+        return over

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from hqml.errors import BackendUnavailable, ModelTooLarge, ParameterError
+from hqml.options import one_of
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -79,9 +80,7 @@ def product_dtype(device: torch.device, wish: str | None) -> torch.dtype:
         ParameterError: the wish is no dtype that is known here.
     """
     if wish is not None:
-        if wish not in DTYPES:
-            raise ParameterError(f"dtype must be one of {', '.join(map(repr, DTYPES))}, found {wish!r}")
-        return DTYPES[wish]
+        return DTYPES[one_of("dtype", wish, tuple(DTYPES))]
     if device.type == "cuda":
         if torch.version.hip is not None or torch.cuda.get_device_capability(device) >= (8, 0):
             return torch.bfloat16

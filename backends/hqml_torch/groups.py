@@ -11,7 +11,8 @@ import numpy as np
 from hqml.annealing import MAX_DIGITS
 from hqml.qubo import SPARSE_BELOW, DenseQubo, Form, GramQubo, Qubo, SparseQubo
 
-METHODS = ("auto", "annealing", "bifurcation", "ballistic", "discrete")
+BIFURCATIONS = ("bifurcation", "ballistic", "discrete")
+METHODS = ("auto", "annealing", *BIFURCATIONS)
 
 _PADDED_ABOVE = 0.8
 """Dense and Gram models down to this share of the largest are padded to its size: at worst 1.6 times its work."""
@@ -61,13 +62,16 @@ class Group:
         return sum(replicas * side(qubo) ** 2 for qubo in self.qubos)
 
 
-def grouped(qubos: Sequence[Qubo], method: str) -> list[Group]:
-    """Split a batch; each model is in one group, which is of one form."""
+def grouped(qubos: Sequence[Qubo], method: str, *, annealed: bool = False) -> list[Group]:
+    """Split a batch; each model is in one group, which is of one form.
+
+    Where it is to be `annealed`, as a temperature range was given, "auto" takes a method that has temperatures.
+    """
     kinds: dict[tuple[Form, str, str, tuple[float, ...]], list[tuple[int, Qubo]]] = {}
     for place, qubo in enumerate(qubos):
         taken = _taken(qubo)
         weights = tuple(taken.weights.tolist()) if isinstance(taken, GramQubo) else ()
-        kinds.setdefault((taken.form, *_chosen(taken, method), weights), []).append((place, taken))
+        kinds.setdefault((taken.form, *_chosen(taken, method, annealed), weights), []).append((place, taken))
     groups = []
     for (form, name, why, _), members in kinds.items():
         for together in [members] if form == "sparse" else _of_like_size(members):
@@ -90,14 +94,15 @@ def _taken(qubo: Qubo) -> Qubo:
     return qubo
 
 
-def _chosen(qubo: Qubo, method: str) -> tuple[str, str]:
+def _chosen(qubo: Qubo, method: str, annealed: bool) -> tuple[str, str]:
     """The method for a model, and why."""
-    if method not in ("auto", "annealing"):
+    if method in BIFURCATIONS:
         return method, "as asked for"
     if isinstance(qubo, GramQubo):
         return "heat bath over multipliers", "the Gram form lets whole multipliers be drawn, and is never written out"
-    if method == "annealing":
-        return f"annealing of single flips, {qubo.form}", "as asked for"
+    if method == "annealing" or annealed:
+        why = "as asked for" if method == "annealing" else "beta_range was given"
+        return f"annealing of single flips, {qubo.form}", why
     if isinstance(qubo, DenseQubo):
         return "bifurcation", "dense couplings are multiplied fastest, all spins at once"
     return "annealing of single flips, sparse", "few couplings leave many spins of one colour to be drawn at once"

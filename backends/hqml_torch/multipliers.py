@@ -15,15 +15,20 @@ import torch
 from hqml.qubo import GramQubo, States
 from hqml_torch.devices import tensor
 from hqml_torch.scales import strength
+from hqml_torch.units import GramUnits
 from hqml_torch.walks import Walk, blocks_of
 
 
 @dataclass(frozen=True)
 class GramStack:
-    """Gram models of like size and the same weights of digits.
+    """Gram models of like size and the same weights of digits, each in its own unit of energy.
+
+    Multipliers are in a unit of their own too, that of the weights. All units are powers of two, so that whole
+    coefficients stay exact.
 
     Attributes:
-        gram: (models, points, points), float32, padded with zeros. One float32 matrix is used where it lies.
+        gram: (models, points, points), float32, padded with zeros. One float32 matrix is used where it lies, unless
+            its unit is far from 1.
         scale: (models, points, 1), zero where padded.
         shift: (models, 1, 1).
         weights: (K,), value of each digit.
@@ -32,6 +37,7 @@ class GramStack:
         linear: (models, points, K), what each digit costs by itself.
         own: (models, points, 1), G_nn.
         sizes: points of each model.
+        units: of energy, of each model.
     """
 
     gram: torch.Tensor
@@ -43,33 +49,35 @@ class GramStack:
     linear: torch.Tensor
     own: torch.Tensor
     sizes: tuple[int, ...]
+    units: tuple[float, ...]
 
     @classmethod
     def of(cls, qubos: Sequence[GramQubo], device: torch.device) -> GramStack:
-        sizes, weights = tuple(qubo.num_points for qubo in qubos), qubos[0].weights
+        sizes, units = tuple(qubo.num_points for qubo in qubos), tuple(GramUnits.of(qubo) for qubo in qubos)
+        weights = qubos[0].weights / units[0].multiplier  # those of all models are the same
         shape = (len(qubos), max(sizes))
         scale, own = torch.zeros(*shape, 1, device=device), torch.zeros(*shape, 1, device=device)
         linear = torch.zeros(*shape, len(weights), device=device)
-        for place, qubo in enumerate(qubos):
-            scale[place, : sizes[place], 0] = tensor(qubo.scale, device)
-            own[place, : sizes[place], 0] = tensor(qubo.scale**2 * (qubo.gram.diagonal() + qubo.shift), device)
-            linear[place, : sizes[place]] = tensor(qubo.linear, device)
+        for place, (qubo, unit) in enumerate(zip(qubos, units, strict=True)):
+            scaled = qubo.scale / unit.scale
+            diagonal = qubo.gram.diagonal() / unit.gram + qubo.shift / unit.gram
+            scale[place, : sizes[place], 0] = tensor(scaled, device)
+            own[place, : sizes[place], 0] = tensor(scaled**2 * diagonal, device)
+            linear[place, : sizes[place]] = tensor(qubo.linear, device, unit.energy)
+        shifts = [qubo.shift / unit.gram for qubo, unit in zip(qubos, units, strict=True)]
         digits = (np.arange(2 ** len(weights))[:, None] >> np.arange(len(weights))) & 1
         return cls(
-            gram=_padded(qubos, shape[1], device),
+            gram=_padded(qubos, units, shape[1], device),
             scale=scale,
-            shift=torch.tensor([qubo.shift for qubo in qubos], dtype=torch.float32, device=device)[:, None, None],
+            shift=tensor(shifts, device)[:, None, None],
             weights=tensor(weights, device),
             values=tensor(digits @ weights, device),
             digits=tensor(digits, device),
             linear=linear,
             own=own,
             sizes=sizes,
+            units=tuple(unit.energy for unit in units),
         )
-
-    @property
-    def units(self) -> tuple[float, ...]:
-        return (1.0,) * len(self.sizes)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -228,10 +236,10 @@ class GramWalk(Walk):
         return lowest[:, :, 1] - lowest[:, :, 0]
 
 
-def _padded(qubos: Sequence[GramQubo], n: int, device: torch.device) -> torch.Tensor:
+def _padded(qubos: Sequence[GramQubo], units: Sequence[GramUnits], n: int, device: torch.device) -> torch.Tensor:
     if len(qubos) == 1:
-        return tensor(qubos[0].gram, device)[None]
+        return tensor(qubos[0].gram, device, units[0].gram)[None]
     gram = torch.zeros(len(qubos), n, n, device=device)
-    for place, qubo in enumerate(qubos):
-        gram[place, : qubo.num_points, : qubo.num_points] = tensor(qubo.gram, device)
+    for place, (qubo, unit) in enumerate(zip(qubos, units, strict=True)):
+        gram[place, : qubo.num_points, : qubo.num_points] = tensor(qubo.gram, device, unit.gram)
     return gram

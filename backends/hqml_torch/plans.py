@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any, TypeAlias, cast
 
+import numpy as np
 import torch
 
 from hqml.annealing import FLIP_SWEEPS, FLIPS, HEAT_BATH_SWEEPS, MULTIPLIERS
@@ -39,6 +41,7 @@ class StackPlan:
         dtype: of the products.
         ranges: temperatures (hot, cold) of each model, in units of the stack; none for a bifurcation.
         forces: of a bifurcation; none for annealing.
+        packing: seconds that the samples of one chunk take after the run.
     """
 
     group: Group
@@ -48,6 +51,7 @@ class StackPlan:
     dtype: torch.dtype
     ranges: list[tuple[float, float]] | None
     forces: Forces | None
+    packing: float
 
     @property
     def places(self) -> Sequence[int]:
@@ -59,16 +63,16 @@ class StackPlan:
         assert self.ranges is not None
         return _Annealing(self, self.ranges, generator)
 
-    def info(self, member: int) -> dict[str, Any]:
-        """What a reader of the samples of one of the group's models should know."""
+    def info(self, member: int, steps: int) -> dict[str, Any]:
+        """What a reader of the samples of one of the group's models should know, if so many steps were made."""
         told = {
             "method": self.group.method,
             "why": self.group.why,
             "dtype": str(self.dtype).removeprefix("torch."),
-            "num_sweeps": self.steps,
+            "num_sweeps": steps,
         }
         if self.ranges is None:
-            return {**told, "num_steps": self.steps}
+            return {**told, "num_steps": steps}
         hot, cold = (bound * self.stack.units[member] for bound in self.ranges[member])
         return {**told, "beta_range": (1 / hot, 1 / cold)}
 
@@ -82,8 +86,11 @@ def planned(
     beta_range: tuple[float, float] | None,
     device: torch.device,
     dtype: str | None,
+    limited: bool = False,
 ) -> StackPlan:
     """Put a group on the device and settle how it is sampled.
+
+    Where time is `limited`, it counts what the samples take after the run, which is measured.
 
     Raises:
         ModelTooLarge: it does not fit.
@@ -104,7 +111,8 @@ def planned(
     else:
         rule = MULTIPLIERS if group.form == "gram" else FLIPS
         ranges = temperatures.sampled_ranges(stack, rule, drawn)
-    return StackPlan(group, stack, num_sweeps or steps, replicas, product, ranges, forces)
+    packing = _packing(group, replicas) if limited else 0.0
+    return StackPlan(group, stack, num_sweeps or steps, replicas, product, ranges, forces, packing)
 
 
 class _Annealing:
@@ -114,14 +122,13 @@ class _Annealing:
         self._walk = plan.stack.walk(plan.replicas, generator)
         self._hot = plan.stack.spread([hot for hot, _ in ranges])
         self._ratio = plan.stack.spread([cold / hot for hot, cold in ranges])
-        self._last = max(plan.steps - 1, 1) / plan.steps
 
-    def advance(self, position: float, stride: float, steps: int) -> None:
-        for step in range(steps):
-            self._walk.sweep(self._hot * self._ratio ** min(1.0, (position + step * stride) / self._last))
+    def advance(self, positions: Sequence[float]) -> None:
+        for position in positions:
+            self._walk.sweep(self._hot * self._ratio**position)
 
-    def finish(self) -> list[States]:
-        self._walk.descend()
+    def finish(self, late: Callable[[], bool]) -> list[States]:
+        self._walk.descend(late)
         return self._walk.states()
 
 
@@ -133,13 +140,13 @@ class _Bifurcating:
         share = _DISCRETE_SHARE[plan.group.method]
         self._agents = Bifurcation(forces, plan.replicas, generator, discrete=share)
 
-    def advance(self, position: float, stride: float, steps: int) -> None:
-        self._agents.run(1.0 - position, stride, steps)
+    def advance(self, positions: Sequence[float]) -> None:
+        self._agents.run([1.0 - position for position in positions])
 
-    def finish(self) -> list[States]:
+    def finish(self, late: Callable[[], bool]) -> list[States]:
         walk = self._plan.stack.walk(self._plan.replicas, self._generator)
         walk.load(self._agents.bits())
-        walk.descend()
+        walk.descend(late)
         return walk.states()
 
 
@@ -149,6 +156,14 @@ def _stack(group: Group, device: torch.device) -> Stack:
     if group.form == "sparse":
         return SparseStack.of(cast("Sequence[SparseQubo]", group.qubos), device)
     return DenseStack.of(cast("Sequence[DenseQubo]", group.qubos), device)
+
+
+def _packing(group: Group, replicas: int) -> float:
+    """Seconds to compute the energies of one chunk in float64: measured on one model, times their work beside its."""
+    largest = max(group.qubos, key=side)
+    started = perf_counter()
+    largest.energies(np.zeros((replicas, largest.num_variables)))
+    return (perf_counter() - started) * sum(side(qubo) ** 2 for qubo in group.qubos) / side(largest) ** 2
 
 
 def _replicas(group: Group, reads: int, dtype: torch.dtype, device: torch.device) -> int:

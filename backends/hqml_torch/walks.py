@@ -92,13 +92,17 @@ class Walk(ABC):
             self.draw(segment.noise, segment.rows, temperatures)
             segment.step()
 
-    def descend(self) -> None:
-        """Sweep at temperature zero until nothing moves, then settle."""
+    def descend(self, late: Callable[[], bool] = lambda: False) -> None:
+        """Sweep at temperature zero until nothing moves, or it is late, then settle.
+
+        Args:
+            late: asked after each sweep from the third on; until then nearly all that can be won is won.
+        """
         before = torch.empty_like(self.x)
-        for _ in range(_DESCENT_SWEEPS):
+        for sweep in range(_DESCENT_SWEEPS):
             before.copy_(self.x)
             self.sweep(None)
-            if torch.equal(before, self.x):
+            if torch.equal(before, self.x) or (sweep >= 2 and late()):
                 break
         self.settle()
 

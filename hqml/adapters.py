@@ -13,7 +13,7 @@ from dimod.core.sampler import Sampler
 
 from hqml.backend import Backend, Capabilities, Kind, Usage, drawn_seed
 from hqml.errors import OptionError, UnsupportedModel
-from hqml.qubo import Form, Qubo, as_qubo
+from hqml.qubo import GramQubo, Qubo, as_qubo
 from hqml.samples import states_of, to_sampleset
 
 
@@ -113,7 +113,8 @@ def fitted(backend: Backend, name: str, qubos: Sequence[Qubo]) -> list[Qubo]:
     """Each model in a form the backend takes.
 
     Raises:
-        UnsupportedModel: a model has more variables than the backend can take.
+        UnsupportedModel: a model has more variables than the backend can take, or is spread over ranks and the backend
+            is not.
     """
     able = backend.capabilities
     for qubo in qubos:
@@ -122,13 +123,15 @@ def fitted(backend: Backend, name: str, qubos: Sequence[Qubo]) -> list[Qubo]:
                 f"backend {name!r} takes at most {able.max_variables} variables, the model has {qubo.num_variables}; "
                 "use smaller slices or another backend (`hqml backends` lists them)"
             )
-    return [_in_a_form_of(able.forms, qubo) for qubo in qubos]
+    return [_in_a_form_of(able, qubo) for qubo in qubos]
 
 
-def _in_a_form_of(forms: frozenset[Form], qubo: Qubo) -> Qubo:
-    if qubo.form in forms:
+def _in_a_form_of(able: Capabilities, qubo: Qubo) -> Qubo:
+    # A Gram model that is no GramQubo has its matrix on many ranks. It says itself why it cannot be converted.
+    readable = qubo.form != "gram" or isinstance(qubo, GramQubo) or able.kind == "mpi"
+    if readable and qubo.form in able.forms:
         return qubo
-    return qubo.to_dense() if "dense" in forms else qubo.to_sparse()
+    return qubo.to_dense() if "dense" in able.forms else qubo.to_sparse()
 
 
 def _keywords(sampler: Sampler) -> frozenset[str]:

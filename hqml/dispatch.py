@@ -129,7 +129,7 @@ def sample(
 def _bound(qubo: Qubo, wanted: bool | None, time_limit: float | None) -> Bound | None:
     if not isinstance(qubo, GramQubo):
         if wanted:
-            raise ParameterError(f"bound=True is for models in Gram form, found one in {qubo.form} form; leave it out")
+            raise ParameterError(f"bound=True is for a GramQubo, found a {type(qubo).__name__}; leave it out")
         return None
     if wanted is None:
         wanted = time_limit is None and qubo.num_points <= BOUND_UP_TO
@@ -162,6 +162,8 @@ def _best(problem: Any, samples: dimod.SampleSet) -> Any:
 def choose_backend(model: Any) -> Choice:
     """Say which backend suits a model, without running anything. Metered hardware is never chosen."""
     qubo = as_qubo(model)
+    if qubo.form == "gram" and not isinstance(qubo, GramQubo):
+        return Choice("mpi", f"{qubo.num_variables} variables in a Gram form whose rows are spread over ranks")
     free = {info.name: info for info in available_backends() if info.available and info.metered is False}
     if qubo.num_variables <= EXACT_UP_TO and "exact" in free:
         return Choice("exact", f"{qubo.num_variables} variables are enumerated at once: the result is proven optimal")

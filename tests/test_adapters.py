@@ -9,16 +9,51 @@ import numpy as np
 import pytest
 from dwave.samplers import SimulatedAnnealingSampler, SteepestDescentSampler
 
-from hqml.adapters import BackendSampler, SamplerBackend
-from hqml.backend import Backend, Capabilities
+from hqml.adapters import BackendSampler, SamplerBackend, fitted
+from hqml.backend import Backend, Capabilities, Kind
 from hqml.errors import OptionError, UnsupportedModel
-from hqml.qubo import DenseQubo, GramQubo, as_qubo
+from hqml.qubo import DenseQubo, Form, GramQubo, as_qubo
 
 
 @pytest.fixture
 def ring() -> dimod.BinaryQuadraticModel:
     """A ring of five spins that all want to differ from their neighbours; one bond cannot be had, so -4 + 1 = -3."""
     return dimod.BinaryQuadraticModel({}, {(i, (i + 1) % 5): 1.0 for i in range(5)}, 0.0, "SPIN")
+
+
+class Scattered:
+    """A model in Gram form that has its matrix nowhere as a whole, like hqml_mpi's DistributedGram."""
+
+    form = "gram"
+    num_variables, labels, offset = 2, range(2), 0.0
+
+    def energies(self, states: Any) -> Any: ...
+    def field(self, states: Any) -> Any: ...
+    def to_dense(self, *, limit: int = 0) -> Any:
+        raise UnsupportedModel("its matrix is on many ranks")
+
+    to_sparse = to_bqm = to_dense
+
+
+class TestAFormThatTheBackendTakes:
+    @staticmethod
+    def backend(kind: Kind, *forms: Form) -> Backend:
+        backend = SamplerBackend(dimod.ExactSolver())
+        backend.capabilities = Capabilities(kind=kind, forms=frozenset(forms))
+        return backend
+
+    def test_models_in_another_form_are_written_out(self) -> None:
+        gram = GramQubo(np.eye(2), [1.0])
+        assert fitted(self.backend("cpu", "gram"), "any", [gram]) == [gram]
+        assert [one.form for one in fitted(self.backend("cpu", "dense", "sparse"), "any", [gram])] == ["dense"]
+        assert [one.form for one in fitted(self.backend("cpu", "sparse"), "any", [gram])] == ["sparse"]
+
+    def test_a_gram_model_whose_matrix_is_spread_over_ranks_is_for_backends_of_ranks_alone(self) -> None:
+        scattered = Scattered()
+        assert fitted(self.backend("mpi", "gram"), "any", [scattered]) == [scattered]
+        for backend in (self.backend("gpu", "gram"), self.backend("mpi", "dense")):
+            with pytest.raises(UnsupportedModel, match="its matrix is on many ranks"):
+                fitted(backend, "any", [scattered])
 
 
 class TestASamplerAsABackend:

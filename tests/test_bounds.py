@@ -151,7 +151,7 @@ def test_small_gram_models_have_a_gap_unless_time_is_limited_or_it_is_not_wanted
 
 
 def test_a_model_without_a_gram_form_has_no_bound() -> None:
-    with pytest.raises(HqmlError, match="bound=True is for models in Gram form, found one in dense form"):
+    with pytest.raises(HqmlError, match="bound=True is for a GramQubo, found a DenseQubo"):
         hqml.sample(DenseQubo(np.eye(3)), "cpu", bound=True)
 
 

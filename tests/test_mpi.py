@@ -26,7 +26,6 @@ from hqml.cli.ranks import as_rank, rank_of
 from hqml.errors import (
     BackendError,
     ModelError,
-    ModelTooLarge,
     OptionError,
     ParameterError,
     UnknownBackend,
@@ -176,6 +175,20 @@ class TestOnOneRank:
         with pytest.raises(OptionError, match=r"no option no_such_option; it takes: .*exchange_every"):
             hqml.sample(random_model(3, seed=0), "mpi", method="tempering", no_such_option=1)
 
+    def test_a_method_that_nobody_has_is_told_with_all_there_are(self) -> None:
+        methods = (
+            r"'annealing', 'tempering', found 'foo'; .* 'mpi' itself has 'auto', 'batch', 'tempering', 'distributed'"
+        )
+        with pytest.raises(ParameterError, match=methods):
+            hqml.sample(random_model(3, seed=0), "mpi", method="foo")
+        with pytest.raises(ParameterError, match="method must be one of 'auto', 'batch', 'tempering', 'distributed'"):
+            hqml.sample(random_model(3, seed=0), "mpi:neal", method="foo")
+
+    def test_a_method_of_the_inner_backend_is_run_in_a_batch(self) -> None:
+        info = hqml.sample(random_model(6, seed=0), "mpi", reads=3, method="annealing").info
+        assert (info["method"], info["inner"]) == ("batch", "cpu")
+        assert info["why"] == "method='annealing' was asked for"
+
     def test_metered_backends_are_refused(self) -> None:
         with pytest.raises(UnsupportedModel, match="metered"):
             MpiBackend(MeteredBackend())
@@ -195,6 +208,21 @@ class TestOnOneRank:
 
         with pytest.raises(BackendError, match="a slice failed: KeyboardInterrupt"):
             MpiBackend(GivesUp()).sample([random_model(3, seed=0)])
+
+    @pytest.mark.parametrize(("call", "reads"), [(1, 16), (3, 32)])
+    def test_ctrl_c_between_the_steps_of_a_backend_gives_the_best_so_far(self, call: int, reads: int) -> None:
+        class Between(CpuBackend):
+            calls = 0
+
+            def sample(self, qubos, **arguments):
+                self.calls += 1
+                if self.calls == call:
+                    raise KeyboardInterrupt
+                return super().sample(qubos, **arguments)
+
+        [found] = MpiBackend(Between(threads=1)).sample([random_model(20, seed=0)], reads=64, reads_at_once=16)
+        assert len(found) == reads
+        assert (found.info["interrupted"], found.info["cut_short"]) == (True, False)
 
     def test_what_progress_raises_ends_the_batch(self) -> None:
         def stop(share: float) -> None:
@@ -304,6 +332,10 @@ class TestCheckpoint:
         with pytest.raises(ParameterError, match="checkpoint must be a folder"):
             hqml.sample(random_model(3, seed=0), "mpi", seed=0, checkpoint=tmp_path / "file")
 
+    def test_a_number_is_no_path(self) -> None:
+        with pytest.raises(ParameterError, match="checkpoint must be the path of a folder, found 3"):
+            hqml.sample(random_model(3, seed=0), "mpi", seed=0, checkpoint=3)
+
     def test_a_checkpoint_needs_a_seed(self, tmp_path: Path) -> None:
         with pytest.raises(ParameterError, match="needs a seed"):
             hqml.sample(random_model(3, seed=0), "mpi", checkpoint=tmp_path)
@@ -313,6 +345,7 @@ class TestTemperingByItself:
     def test_equal_temperatures_always_exchange(self) -> None:
         info = hqml.sample(random_model(10, seed=0), "mpi", method="tempering", beta_range=(0.1, 0.1), seed=0).info
         assert info["swap_acceptance"] == [1.0] * 31
+        assert info["inner"] == "cpu"
 
     def test_the_share_of_exchanges_is_reported_for_each_pair(self) -> None:
         found = hqml.sample(random_model(40, seed=0), "mpi", method="tempering", num_temperatures=6, seed=0)
@@ -413,8 +446,11 @@ class TestDistributedGram:
         assert all(first % BLOCK == 0 for first, last in edges if first < last)
 
     def test_it_is_never_written_out(self) -> None:
-        with pytest.raises(ModelTooLarge, match="DistributedGram of 12 variables"):
-            hqml.sample(distributed(gram_model(6)), "neal")
+        for backend in (CpuBackend(), "exact", "neal", "mpi:neal"):
+            with pytest.raises(
+                UnsupportedModel, match=r"sampled by backend 'mpi' alone.*12 variables are never written"
+            ):
+                hqml.sample(distributed(gram_model(6)), backend)
 
     def test_rows_that_are_not_symmetric_are_refused(self) -> None:
         with pytest.raises(ModelError, match="not those of a symmetric matrix"):
@@ -653,17 +689,93 @@ BATCH = """
 """
 
 
-@pytest.mark.parametrize("victim", [2, 0])
-def test_survivors_of_a_killed_rank_finish_the_batch(launch: Launch, victim: int) -> None:
-    done = launch(3, BATCH.format(victim=victim, ranks=3, folder=None), ulfm=True)
+@pytest.mark.parametrize(("ranks", "victim"), [(3, 2), (3, 0), (2, 1)])
+def test_survivors_of_a_killed_rank_finish_the_batch(launch: Launch, ranks: int, victim: int) -> None:
+    done = launch(ranks, BATCH.format(victim=victim, ranks=ranks, folder=None), ulfm=True)
     lines = sorted(done.stdout.splitlines())
-    assert [line[0] for line in lines] == [str(rank) for rank in range(3) if rank != victim], done.stderr
+    assert [line[0] for line in lines] == [str(rank) for rank in range(ranks) if rank != victim], done.stderr
+    assert "alone" not in done.stderr  # the last one left has met the others
     models = [random_model(10 + n, seed=n) for n in range(12)]
     alone = MpiBackend(CpuBackend()).sample(models, reads=4, seed=2, num_sweeps=20)
     ones = sum(int(one.record.sample.sum()) for one in alone)
     for line in lines:
         takes_over = line == lines[0]  # the first rank that is left writes the files
-        assert line[2:] == f"2 1 {ones} {[float(one.first.energy) for one in alone]} {takes_over}"
+        assert line[2:] == f"{ranks - 1} 1 {ones} {[float(one.first.energy) for one in alone]} {takes_over}"
+
+
+@pytest.mark.parametrize(
+    ("method", "threads"), [("batch", "multiple"), ("batch", "funneled"), ("tempering", "multiple")]
+)
+def test_ctrl_c_at_rank_0_gives_the_best_so_far_on_all(launch: Launch, method: str, threads: str) -> None:
+    """MPICH's mpiexec sends it to all ranks; one of them is enough."""
+    script = f"""
+        import os, signal, threading
+        from hqml.testing.conformance import random_model
+        from hqml_cpu import CpuBackend
+        from hqml_mpi import MpiBackend
+        from hqml_mpi.ranks import world
+
+        ranks = world()
+        pid = ranks.from_first(os.getpid())
+
+        def press():
+            if not ranks.first:  # rank 0 has begun then as well
+                threading.Timer(0.5, os.kill, (pid, signal.SIGINT)).start()
+
+        class Pressed(CpuBackend):
+            def sample(self, *arguments, **options):
+                press()
+                self.sample = super().sample
+                return self.sample(*arguments, **options)
+
+            def replicas(self, *arguments, **options):
+                press()
+                self.replicas = super().replicas
+                return self.replicas(*arguments, **options)
+
+        models = [random_model(200, seed=n) for n in range(2)]
+        if {method!r} == "batch":
+            options = {{"reads": 10**6, "reads_at_once": 32}}
+        else:
+            options = {{"reads": 40, "num_sweeps": 10**8}}
+        found = MpiBackend(Pressed(threads=1)).sample(models, method={method!r}, seed=0, **options)
+        info = found[0].info
+        print(f"{{info['ranks']}} {{info['interrupted']}} {{info['cut_short']}} {{len(found)}}\\n", end="", flush=True)
+    """
+    done = launch(2, script, threads=threads)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["2 True False 2"] * 2
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="there is no /proc, in which mpiexec is found")
+def test_ctrl_c_at_mpiexec_leaves_the_finished_slices(launch: Launch, tmp_path: Path) -> None:
+    """Open MPI ends the ranks and shows nothing of them, MPICH lets them end with the best so far."""
+    script = f"""
+        import os, signal
+        from pathlib import Path
+        from hqml.testing.conformance import random_model
+        from hqml_mpi import MpiBackend
+
+        def parent(process):
+            return int(Path(f"/proc/{{process}}/stat").read_text().rpartition(")")[2].split()[1])
+
+        mpiexec = os.getppid()
+        while parent(mpiexec) != {os.getpid()}:
+            mpiexec = parent(mpiexec)
+        pressed = False
+
+        def press(share):
+            global pressed
+            if not pressed and len(list(Path("kept").glob("*.npz"))) >= 2:
+                pressed = True
+                os.kill(mpiexec, signal.SIGINT)
+
+        MpiBackend("cpu", threads=1).sample(
+            [random_model(200, seed=0)], reads=10**6, reads_at_once=32, seed=0, checkpoint="kept", progress=press
+        )
+    """
+    launch(2, script)
+    assert 2 <= len(list((tmp_path / "kept").glob("*.npz"))) < 10**6 // 32
 
 
 def test_without_fault_tolerance_a_killed_rank_ends_the_others_and_leaves_the_finished_slices(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache, cached_property, partial
 from os import PathLike
 from time import perf_counter
@@ -37,7 +38,10 @@ _ON_ONE_MODEL: dict[str, Callable[..., tuple[States, dict[str, Any]]]] = {
 _GIVEN = {"qubo", "ranks", "backend", "reads", "seed", "clock"}
 """What such a method is given here; the rest of its parameters are options."""
 
-_HINT = "one rank: this process was not started by mpiexec; try `mpiexec -n 4 ...` to spread the work"
+_HINT = (
+    "one rank: this process was not started by mpiexec; try `mpiexec -n 4 ...` to spread the work "
+    "(Open MPI's ends all ranks at Ctrl-C: give time_limit= or checkpoint=)"
+)
 
 
 class MpiBackend:
@@ -51,6 +55,10 @@ class MpiBackend:
     A rank that dies: under Open MPI's `mpiexec --with-ft ulfm` the others run its slices again. Else the launcher ends
     them all (srun: with --kill-on-bad-exit=1), and what was finished is in the folder `checkpoint=`. A script that may
     fail on one rank alone is started as `python -m mpi4py script.py`, else the others wait for it.
+
+    Ctrl-C: Open MPI's mpiexec ends all ranks within half a second and shows nothing more of them, so give
+    `time_limit=`, or keep what is finished with `checkpoint=`. Where rank 0 gets SIGINT itself (MPICH's mpiexec passes
+    it on; or `kill -INT` its process) all end with the best so far.
 
     Args:
         inner: name of a backend, or a backend.
@@ -105,16 +113,16 @@ class MpiBackend:
             options: those of the inner backend, or of the method.
 
         Returns:
-            One SampleSet a model. `info` adds: method, inner, ranks, lost_ranks, interrupted, cut_short, and what the
-            method reports.
+            One SampleSet a model. `info` adds: method, inner (but for "distributed", which needs none), ranks,
+            lost_ranks, interrupted, cut_short, and what the method or, in a batch, the inner backend reports.
 
         Raises:
             BackendError: a slice failed, or the ranks were called with different things.
             OptionError: there is no such option, or the inner backend lends no replicas to temper.
+            ParameterError: a parameter is out of its range, or there is no such method.
         """
         method, options = _method(method, qubos, self._inner.backend, options)
-        if checkpoint is not None and seed is None:
-            raise ParameterError("a checkpoint needs a seed, to find the same run again; give seed=")
+        _check_checkpoint(checkpoint, seed)
         call = Call(
             qubos,
             reads,
@@ -139,8 +147,11 @@ class MpiBackend:
                 run = partial(run, backend=self._inner.lending_replicas(ranks))
             found = surviving(ranks, lambda: _each(ranks, call, run))
         else:
-            found = slices.sampled(ranks)
+            with _naming_own_methods():
+                found = slices.sampled(ranks)
         about = {"method": method, "ranks": ranks.size, "lost_ranks": before - ranks.size, **self._hint(ranks)}
+        if method != "distributed":
+            about["inner"] = self._inner.name
         timing = {"solve": perf_counter() - started}
         return [
             to_sampleset(qubo, states, backend="mpi", seed=call.seed, timing=timing, **{**info, **about})
@@ -169,7 +180,8 @@ class MpiBackend:
         return {name: value for name, value in vars(self).items() if name != "_ranks"}
 
     def _hint(self, ranks: Ranks) -> dict[str, str]:
-        if self._comm is not None or ranks.size > 1 or (launched() and tasks() <= 1):
+        met_others = ranks.size > 1 or ranks.lost
+        if self._comm is not None or met_others or (launched() and tasks() <= 1):
             return {}
         hint = _HINT
         if launched():
@@ -208,6 +220,28 @@ def _method(
     return method, options
 
 
+@contextmanager
+def _naming_own_methods() -> Iterator[None]:
+    """Where a method is not the inner backend's either, add the methods of this one to what that backend says of it."""
+    try:
+        yield
+    except ParameterError as error:
+        if not str(error).startswith("method must be"):
+            raise
+        own = ", ".join(map(repr, get_args(Method)))
+        raise ParameterError(f"{error}; these are of the inner backend, 'mpi' itself has {own}") from error
+
+
+def _check_checkpoint(checkpoint: Any, seed: int | None) -> None:
+    """Raise ParameterError where it is no path, or the run could not be found again."""
+    if checkpoint is None:
+        return
+    if not isinstance(checkpoint, str | PathLike):
+        raise ParameterError(f"checkpoint must be the path of a folder, found {checkpoint!r}")
+    if seed is None:
+        raise ParameterError("a checkpoint needs a seed, to find the same run again; give seed=")
+
+
 def _check_options_of(method: str, options: dict[str, Any], checkpoint: Any, reads_at_once: Any) -> None:
     """Refuse what a method that works on one model at a time does not take.
 
@@ -224,7 +258,8 @@ def _check_options_of(method: str, options: dict[str, Any], checkpoint: Any, rea
 
 def _each(ranks: Ranks, call: Call, run: Callable[..., Any]) -> list[Any]:
     """Run a method in which all ranks work on one model, for one model after the other."""
-    call.meet(ranks)
+    with call.clock.noticing_ctrl_c():  # a rank that ends here leaves the others waiting
+        call.meet(ranks)
     found = []
     for index, qubo in enumerate(call.qubos):
         clock = call.clock.share(len(call.qubos) - index)

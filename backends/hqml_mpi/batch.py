@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Protocol
 
+from hqml_mpi.clock import LEAST
 from hqml_mpi.desk import LOOK_UP, Desk, Local, Message, Remote, Report
 from hqml_mpi.ledger import Ledger
 from hqml_mpi.ranks import Ranks, sendable
@@ -39,7 +40,9 @@ class Work:
     mine: dict[int, Found]
 
 
-def run_units(ranks: Ranks, ledger: Ledger | None, work: Work, report: Report | None) -> Mapping[int, Found]:
+def run_units(
+    ranks: Ranks, ledger: Ledger | None, work: Work, report: Report | None
+) -> tuple[Mapping[int, Found], bool]:
     """Run all units on all ranks, which all call this.
 
     Args:
@@ -49,7 +52,8 @@ def run_units(ranks: Ranks, ledger: Ledger | None, work: Work, report: Report | 
         report: told of the share done, on rank 0.
 
     Returns:
-        What was found by the place of its unit, the same on every rank; units are missing where time ran out.
+        What was found by the place of its unit, the same on every rank, and whether Ctrl-C came; units are missing
+        where it did, or where time ran out.
 
     Raises:
         HqmlError: as a rank's `solve` raised it.
@@ -59,11 +63,12 @@ def run_units(ranks: Ranks, ledger: Ledger | None, work: Work, report: Report | 
         _work(Remote(ranks), work, work.slots[ranks.rank])
     else:
         _serve(ranks, ledger, work, report)
-    nothing: tuple[Mapping[int, Found], Exception | None] = {}, None
-    done, failure = ranks.from_first((ledger.done, ledger.failure) if ledger else nothing)
+    nothing: tuple[Mapping[int, Found], bool, Exception | None] = {}, False, None
+    own = (ledger.done, ledger.clock.interrupted, ledger.failure) if ledger else nothing
+    done, interrupted, failure = ranks.from_first(own)
     if failure is not None:
         raise failure
-    return done
+    return done, interrupted
 
 
 def _serve(ranks: Ranks, ledger: Ledger, work: Work, report: Report | None) -> None:
@@ -113,9 +118,24 @@ def _work_in_turn(desk: Local | Remote, work: Work, look: Callable[[], None]) ->
     message = Message()
     while (job := desk.swap(message)) is not None:
         look()
-        place, seconds = job
-        try:
-            found = work.mine[place] = work.solve(work.units[place], seconds, lambda: desk.interrupted)
-            message = Message(place, found)
-        except (Exception, KeyboardInterrupt) as error:  # Ctrl-C where the backend gives no best so far
-            message = Message(failure=sendable(error, "a slice failed"))
+        message = _run(desk, work, *job)
+
+
+def _run(desk: Local | Remote, work: Work, place: int, seconds: float | None) -> Message:
+    """Run a unit and say what became of it.
+
+    Ctrl-C comes here where the backend is between its steps, or never gives the best so far. Then the unit is left out;
+    but the first of a model runs once more, for a moment, since every model is to have a result.
+    """
+    unit = work.units[place]
+    try:
+        found = work.mine[place] = work.solve(unit, seconds, lambda: desk.interrupted)
+        return Message(place, found)
+    except KeyboardInterrupt as error:
+        again = desk.interrupted
+        desk.interrupt()
+        if not unit.first:
+            return Message()
+        return Message(failure=sendable(error, "a slice failed")) if again else _run(desk, work, place, LEAST)
+    except Exception as error:
+        return Message(failure=sendable(error, "a slice failed"))

@@ -50,10 +50,12 @@ class Local:
 
     def look(self) -> None:
         if self.report is not None:
-            self.report(self.ledger.share)
+            with self.ledger.clock.noticing_ctrl_c():
+                self.report(self.ledger.share)
 
     def swap(self, message: Message) -> Job | None:
-        return _entered(self.ledger, message)
+        with self.ledger.clock.noticing_ctrl_c():  # a finished slice is being written
+            return _entered(self.ledger, message)
 
 
 class Remote:
@@ -123,7 +125,8 @@ class Desk:
     def close(self, report: Report | None) -> None:
         """Wait until every rank has been told that there is no more."""
         if self.needs_main_thread:
-            self._serve()
+            with self.ledger.clock.noticing_ctrl_c():
+                self._serve()
         while self.thread.is_alive():
             try:
                 self.thread.join(LOOK_UP)

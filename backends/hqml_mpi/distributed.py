@@ -11,7 +11,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from hqml.errors import ModelError, ModelTooLarge
+from hqml.errors import ModelError, UnsupportedModel
 from hqml.options import whole_number
 from hqml.qubo import DenseQubo, Floats, GramQubo, SparseQubo
 from hqml_mpi.ranks import Ranks, world
@@ -29,7 +29,8 @@ class DistributedGram:
     """A GramQubo whose matrix is never in one place; otherwise the same model.
 
     Every rank makes it with the same arguments (but for `rows`, of which it is asked for its own alone), and holds
-    points / ranks rows in float32. `energies` is computed by all ranks together, so all must call it.
+    points / ranks rows in float32. `energies` is computed by all ranks together, so all must call it. Backend `mpi`
+    alone samples it; to_dense, to_sparse and to_bqm raise UnsupportedModel.
 
     Args:
         rows: `rows(first, last)` gives rows first..last-1 of the symmetric Gram matrix, (last - first, points); or a
@@ -111,10 +112,10 @@ class DistributedGram:
     def to_bqm(self) -> Any:
         raise self._never()
 
-    def _never(self) -> ModelTooLarge:
-        return ModelTooLarge(
-            f"a DistributedGram of {self.num_variables} variables is never written out; "
-            "sample it with backend 'mpi', whose inner backend must take Gram models ('mpi:cpu' does)"
+    def _never(self) -> UnsupportedModel:
+        return UnsupportedModel(
+            "a DistributedGram is sampled by backend 'mpi' alone, around an inner backend that takes Gram models "
+            f"(plain 'mpi' does); its {self.num_variables} variables are never written out"
         )
 
     def _ranks(self) -> Ranks:

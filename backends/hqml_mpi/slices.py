@@ -60,12 +60,14 @@ class Slices:
         return [self._put_together(parts) for parts in joined(self.units, done, len(self.call.qubos))]
 
     def _attempt(self, ranks: Ranks) -> Mapping[int, Found]:
-        known = self.call.meet(ranks)
-        self.units = units_of(len(self.call.qubos), self.call.reads, self.call.seed, self.at_once)
-        work = self._work(ranks)
-        self.slots = sum(work.slots)
-        ranks.together(lambda: self._open(ranks, known))
-        return run_units(ranks, self.ledger, work, self.call.report)
+        with self.call.clock.noticing_ctrl_c():  # a rank that ends here leaves the others waiting
+            known = self.call.meet(ranks)
+            self.units = units_of(len(self.call.qubos), self.call.reads, self.call.seed, self.at_once)
+            work = self._work(ranks)
+            self.slots = sum(work.slots)
+            ranks.together(lambda: self._open(ranks, known))
+        done, self.call.clock.interrupted = run_units(ranks, self.ledger, work, self.call.report)
+        return done
 
     def _work(self, ranks: Ranks) -> Work:
         """What this rank does: on a processor that the units share, one thread for each."""
@@ -110,11 +112,11 @@ class Slices:
         """States (reads, n) and info of one model, from what was found in its units."""
         own = {"backend", "version", "seed", "method", "threads"}
         about = {name: value for name, value in parts[0].info.items() if name not in own}
-        for name in ("interrupted", "cut_short"):
-            about[name] = any(part.info.get(name) for part in parts)
-        about.update(
-            inner=self.inner.name, inner_method=parts[0].info.get("method"), slices=len(parts), slots=self.slots
-        )
+        wanted = len(self.units) // len(self.call.qubos)
+        short = len(parts) < wanted or not all(part.whole for part in parts)
+        about["interrupted"] = short and self.call.clock.interrupted
+        about["cut_short"] = short and not self.call.clock.interrupted
+        about.update(inner_method=parts[0].info.get("method"), slices=len(parts), slots=self.slots)
         return np.concatenate([part.states for part in parts]), about
 
     def _ended(self) -> str:

@@ -47,8 +47,9 @@ def command(
 
     FILE is a graph (.mc, for maximum cut), a QUBO (.qubo, .coo, .npz, .npy) or a dimod model (.bqm); text may be
     gzipped. Energies are in the file's own convention, of a graph minus the cut. Ctrl-C ends the search with the best
-    found so far; press it twice to stop. A gap is |energy - bound| / max(1, |bound|); of a model in Gram form (.npz),
-    a bound is proven; above 300 points by --option bound=true.
+    found so far; press it twice to stop (Open MPI's mpiexec ends at once: give --time-limit there). A gap is
+    |energy - bound| / max(1, |bound|); of a model in Gram form (.npz) a bound is proven, above 300 points by --option
+    bound=true.
 
     \b
     --out FILE by its suffix:

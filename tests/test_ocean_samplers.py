@@ -65,9 +65,9 @@ def test_the_models_of_a_batch_have_seeds_of_their_own():
 
 @BOTH
 def test_different_seeds_give_different_samples(backend):
-    # 60 variables and so little work that the reads end in different places.
+    # 400 variables and so little work that the reads end in different places.
     little = {"num_sweeps": 2} if isinstance(backend, NealBackend) else {"num_restarts": 0, "timeout": 1e-3}
-    one, other = (backend.sample([dense(60)], reads=4, seed=seed, **little)[0] for seed in (1, 2))
+    one, other = (backend.sample([dense(400)], reads=4, seed=seed, **little)[0] for seed in (1, 2))
     assert not np.array_equal(one.record.sample, other.record.sample)
 
 

@@ -159,12 +159,6 @@ class SeedIgnored(Honest):
         return [rewritten(s, info={**s.info, "seed": seed}) for s in found]
 
 
-class SeedNotReported(Honest):
-    def sample(self, qubos, *, seed=None, **arguments):
-        found = super().sample(qubos, seed=seed, **arguments)
-        return [rewritten(s, info={**s.info, "seed": None}) for s in found]
-
-
 class GlobalGenerator(Honest):
     def sample(self, qubos, **arguments):
         np.random.rand()
@@ -179,6 +173,13 @@ class RandomStates(Honest):
             to_sampleset(q, x, backend="random", seed=seed, timing={"solve": 0.0})
             for q, x in zip(qubos, states, strict=True)
         ]
+
+
+class SeedNotReported(RandomStates):
+    # Of random states, which no two seeds have in common; two anneals may both end in the ground state.
+    def sample(self, qubos, *, seed=None, **arguments):
+        found = super().sample(qubos, seed=seed, **arguments)
+        return [rewritten(s, info={**s.info, "seed": None}) for s in found]
 
 
 class Overtime(Honest):

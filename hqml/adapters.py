@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Mapping, Sequence
 from time import perf_counter
 from typing import Any
@@ -23,16 +24,23 @@ class SamplerBackend:
     `reads` and `seed` become the sampler's `num_reads` and `seed` where it knows them. A time limit reaches samplers
     that have a `time_limit` parameter; of others the whole call is one step that cannot be cut short.
 
+    A sampler of D-Wave's service, or a composite around one, is metered: it runs only within `max_qpu_seconds`. What it
+    will use of the chip is not known here, so the estimate is that of all its qubits; the backends "qpu" and "hybrid"
+    estimate closer.
+
     Args:
         sampler: any dimod.Sampler.
-        kind: what it runs on.
+        kind: what it runs on; of D-Wave's it is found out.
     """
 
     def __init__(self, sampler: Sampler, *, kind: Kind = "cpu") -> None:
         self.sampler = sampler
         takes = _keywords(sampler)
         self._takes = takes
-        self.capabilities = Capabilities(kind=kind, seedable="seed" in takes)
+        self._solver = _remote_solver(sampler)
+        if self._solver is not None:
+            kind = "qpu" if hasattr(self._solver, "estimate_qpu_access_time") else "hybrid"
+        self.capabilities = Capabilities(kind=kind, seedable="seed" in takes, metered=self._solver is not None)
 
     def sample(
         self,
@@ -65,8 +73,19 @@ class SamplerBackend:
         return results
 
     def estimate(self, qubos: Sequence[Qubo], *, reads: int = 100, **options: Any) -> Usage:
-        """Not known: a dimod.Sampler says nothing beforehand, and a trial might spend what is metered."""
-        return Usage(seconds=float("nan"))
+        """Not known: a dimod.Sampler says nothing beforehand, and a trial might spend what is metered.
+
+        Of a QPU the metered seconds are known at most: those of a run on all its qubits. Of others they are NaN, which
+        no grant allows.
+        """
+        if self._solver is None:
+            return Usage(seconds=math.nan)
+        if self.capabilities.kind != "qpu":
+            return Usage(seconds=math.nan, qpu_seconds=math.nan)
+        wanted = {"annealing_time": options["annealing_time"]} if options.get("annealing_time") else {}
+        qubits = self._solver.num_active_qubits
+        micro = self._solver.estimate_qpu_access_time(num_qubits=qubits, num_reads=reads, **wanted)
+        return Usage(seconds=math.nan, qpu_seconds=len(qubos) * float(micro) / 1e6)
 
     def close(self) -> None:
         close = getattr(self.sampler, "close", None)
@@ -118,9 +137,12 @@ def fitted(backend: Backend, name: str, qubos: Sequence[Qubo]) -> list[Qubo]:
     """
     able = backend.capabilities
     for qubo in qubos:
-        if able.max_variables is not None and qubo.num_variables > able.max_variables:
+        most = able.max_variables
+        if most is not None and qubo.form == "sparse" and able.max_sparse_variables is not None:
+            most = max(most, able.max_sparse_variables)
+        if most is not None and qubo.num_variables > most:
             raise UnsupportedModel(
-                f"backend {name!r} takes at most {able.max_variables} variables, the model has {qubo.num_variables}; "
+                f"backend {name!r} takes at most {most} variables, the model has {qubo.num_variables}; "
                 "use smaller slices or another backend (`hqml backends` lists them)"
             )
     return [_in_a_form_of(able, qubo) for qubo in qubos]
@@ -132,6 +154,17 @@ def _in_a_form_of(able: Capabilities, qubo: Qubo) -> Qubo:
     if readable and qubo.form in able.forms:
         return qubo
     return qubo.to_dense() if "dense" in able.forms else qubo.to_sparse()
+
+
+def _remote_solver(sampler: Any) -> Any:
+    """The solver of D-Wave's service that a sampler, or the innermost of a composite, sends its models to."""
+    while sampler is not None:
+        solver = getattr(sampler, "solver", None)
+        if solver is not None and getattr(solver, "client", None) is not None:
+            return solver
+        inside = getattr(sampler, "children", None) or [getattr(sampler, "child", None)]
+        sampler = inside[0]
+    return None
 
 
 def _keywords(sampler: Sampler) -> frozenset[str]:

@@ -24,7 +24,9 @@ class Capabilities:
     Attributes:
         kind: what it runs on.
         forms: forms of a Qubo it takes as they are; dispatch converts others.
-        max_variables: largest model it can take, None where memory alone decides.
+        max_variables: largest model it can take, whatever its couplings; None where memory alone decides.
+        max_sparse_variables: most variables of a model in sparse form, where that is more: of an annealer's chip the
+            couplings decide what fits. None where form makes no difference.
         seedable: the same seed gives the same samples.
         metered: its time is paid for; it runs only when named, and only within `max_qpu_seconds`.
     """
@@ -32,6 +34,7 @@ class Capabilities:
     kind: Kind
     forms: frozenset[Form] = WRITTEN_OUT
     max_variables: int | None = None
+    max_sparse_variables: int | None = None
     seedable: bool = False
     metered: bool = False
 
@@ -67,6 +70,8 @@ class Backend(Protocol):
         """Look for low energies of each model of a batch.
 
         A backend's own options are further keyword arguments of its signature (not declared here, so that any will do).
+        Two of them are dispatch's: `progress`, called with the share done, and, of a metered backend,
+        `max_qpu_seconds`, the time granted: with it a batch that takes longer than estimated can be ended in time.
 
         Args:
             qubos: models in one of `capabilities.forms`.

@@ -15,11 +15,11 @@ from hqml import progress
 from hqml.adapters import SamplerBackend, fitted
 from hqml.backend import Backend
 from hqml.bounds import Bound, lower_bound
-from hqml.errors import BudgetExceeded, OptionError, ParameterError
+from hqml.errors import BackendError, BudgetExceeded, OptionError, ParameterError
 from hqml.options import finite_number, whole_number
 from hqml.problems import Problem
 from hqml.qubo import GramQubo, Qubo, as_qubo
-from hqml.registry import available_backends, constructor_options, load_backend
+from hqml.registry import constructor_options, load_backend
 
 AnyBackend: TypeAlias = "str | Backend | Sampler"
 
@@ -109,8 +109,9 @@ def sample(
         name = _name(backend, found)
         prepared = fitted(found, name, qubos)
         _check_options(found, name, options)
-        _grant(found, name, prepared, reads, max_qpu_seconds, options)
-        extra = {"progress": report} if (report := progress.current()) and _takes(found, "progress") else {}
+        _grant(found, name, prepared, max_qpu_seconds, {"reads": reads, "time_limit": time_limit, **options})
+        offered = {"progress": progress.current(), "max_qpu_seconds": max_qpu_seconds}
+        extra = {key: value for key, value in offered.items() if value is not None and _takes(found, key)}
         built = perf_counter() - started
         results = found.sample(prepared, reads=reads, seed=seed, time_limit=time_limit, **options, **extra)
     finally:
@@ -164,10 +165,20 @@ def choose_backend(model: Any) -> Choice:
     qubo = as_qubo(model)
     if qubo.form == "gram" and not isinstance(qubo, GramQubo):
         return Choice("mpi", f"{qubo.num_variables} variables in a Gram form whose rows are spread over ranks")
-    free = {info.name: info for info in available_backends() if info.available and info.metered is False}
-    if qubo.num_variables <= EXACT_UP_TO and "exact" in free:
+    if qubo.num_variables <= EXACT_UP_TO and _is_free("exact"):
         return Choice("exact", f"{qubo.num_variables} variables are enumerated at once: the result is proven optimal")
     return Choice("cpu", f"{qubo.num_variables} variables in {qubo.form} form: annealed here, repeatable by seed")
+
+
+def _is_free(name: str) -> bool:
+    """Whether a backend can be used here and costs nothing. Asks it alone: others may have to ask a service."""
+    try:
+        backend = load_backend(name)
+        metered = backend.capabilities.metered
+        backend.close()
+    except BackendError:
+        return False
+    return not metered
 
 
 def opened(backend: AnyBackend, options: dict[str, Any]) -> tuple[Backend, dict[str, Any]]:
@@ -215,7 +226,7 @@ def _check_options(backend: Backend, name: str, options: Mapping[str, Any]) -> N
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values()):
         return
     if unknown := sorted(set(options) - set(known)):
-        own = sorted(set(known) - {"qubos", "reads", "seed", "time_limit", "progress"})
+        own = sorted(set(known) - {"qubos", "reads", "seed", "time_limit", "progress", "max_qpu_seconds"})
         takes = ", ".join(own) or "none"
         raise OptionError(f"backend {name!r} takes no option {', '.join(unknown)}; it takes: {takes}")
 
@@ -224,9 +235,8 @@ def _grant(
     backend: Backend,
     name: str,
     qubos: Sequence[Qubo],
-    reads: int,
     granted: float | None,
-    options: Mapping[str, Any],
+    arguments: dict[str, Any],
 ) -> None:
     """Let metered hardware run only within what the caller granted.
 
@@ -235,7 +245,9 @@ def _grant(
     """
     if not backend.capabilities.metered:
         return
-    needed = backend.estimate(qubos, reads=reads, **options).qpu_seconds
+    if "time_limit" not in inspect.signature(backend.estimate).parameters:  # few backends spend what they are given
+        del arguments["time_limit"]
+    needed = backend.estimate(qubos, **arguments).qpu_seconds
     if granted is None:
         about = f"e.g. max_qpu_seconds={needed:.3g} (estimate)"
         raise BudgetExceeded(f"backend {name!r} is metered; grant it time, {about}")

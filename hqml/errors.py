@@ -13,7 +13,10 @@
         |-- BackendConflict     (ValueError)    two plug-ins register one name
         |-- OptionError         (TypeError)     the backend takes no such option
         |-- UnsupportedModel    (ValueError)    the backend cannot take this model
-        +-- BudgetExceeded                      metered time was not granted, or is too short
+        |-- BudgetExceeded                      metered time was not granted, or is too short
+        |-- AccessDenied        (PermissionError)   a service's token is missing, unknown or revoked
+        +-- ServiceError        (ConnectionError)   a remote service failed, or cannot be reached
+            +-- ServiceTimeout      (TimeoutError)  it did not answer in time
 
 Each also derives from the builtin in brackets, so that code which knows nothing of hqml can catch it.
 """
@@ -73,3 +76,15 @@ class UnsupportedModel(BackendError, ValueError):
 
 class BudgetExceeded(BackendError):
     """Metered time was not granted, or the estimate is over what was granted."""
+
+
+class AccessDenied(BackendError, PermissionError):
+    """The token of a remote service is missing, unknown or revoked, or may not do this."""
+
+
+class ServiceError(BackendError, ConnectionError):
+    """A remote service failed, answered what cannot be read, or cannot be reached."""
+
+
+class ServiceTimeout(ServiceError, TimeoutError):
+    """A remote service did not answer in time."""

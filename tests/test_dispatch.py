@@ -14,10 +14,17 @@ from hqml import progress
 from hqml.adapters import SamplerBackend
 from hqml.backend import Backend, Capabilities, Usage
 from hqml.dispatch import EXACT_UP_TO, choose_backend
-from hqml.errors import BudgetExceeded, HqmlError, ModelError, OptionError, ParameterError, UnsupportedModel
+from hqml.errors import (
+    BackendUnavailable,
+    BudgetExceeded,
+    HqmlError,
+    ModelError,
+    OptionError,
+    ParameterError,
+    UnsupportedModel,
+)
 from hqml.problems.max_cut import MaxCut
 from hqml.qubo import DenseQubo, Form, GramQubo, Qubo, SparseQubo
-from hqml.registry import BackendInfo
 from hqml.samples import to_sampleset
 
 SQUARE = np.array([[0, 1, 0, 1], [1, 0, 1, 0], [0, 1, 0, 1], [1, 0, 1, 0]])
@@ -282,31 +289,31 @@ class TestSolve:
         assert best == {0: 1}
 
 
-def registered(monkeypatch: pytest.MonkeyPatch, *infos: BackendInfo) -> None:
-    monkeypatch.setattr("hqml.dispatch.available_backends", lambda: list(infos))
-
-
 class TestChooseBackend:
-    EXACT = BackendInfo("exact", available=True, reason="", kind="cpu", metered=False)
-    CPU = BackendInfo("cpu", available=True, reason="", kind="cpu", metered=False)
-    QPU = BackendInfo("qpu", available=True, reason="", kind="qpu", metered=True)
-
     @pytest.mark.parametrize(("n", "name"), [(1, "exact"), (EXACT_UP_TO, "exact"), (EXACT_UP_TO + 1, "cpu")])
-    def test_small_models_are_enumerated(self, monkeypatch: pytest.MonkeyPatch, n: int, name: str) -> None:
-        registered(monkeypatch, self.CPU, self.EXACT, self.QPU)
+    def test_small_models_are_enumerated(self, n: int, name: str) -> None:
         choice = choose_backend(np.eye(n))
         assert choice.name == name
         assert choice.reason.startswith(f"{n} variables")
 
-    @pytest.mark.parametrize("n", [2, 50, 2000])
-    def test_metered_hardware_is_never_chosen(self, monkeypatch: pytest.MonkeyPatch, n: int) -> None:
-        metered_exact = BackendInfo("exact", available=True, reason="", kind="qpu", metered=True)
-        registered(monkeypatch, metered_exact, self.CPU, self.QPU)
-        assert choose_backend(np.eye(n)).name == "cpu"
+    def test_metered_hardware_is_never_chosen(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        metered = Recorder(Capabilities(kind="qpu", metered=True))
+        monkeypatch.setattr("hqml.dispatch.load_backend", lambda name: metered)
+        assert choose_backend(np.eye(2)).name == "cpu"
 
     def test_a_backend_that_is_not_available_is_not_chosen(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        registered(monkeypatch, BackendInfo("exact", available=False, reason="no numba"), self.CPU)
+        def missing(name: str) -> Backend:
+            raise BackendUnavailable("no numba")
+
+        monkeypatch.setattr("hqml.dispatch.load_backend", missing)
         assert choose_backend(np.eye(2)).name == "cpu"
+
+    def test_no_other_backend_is_asked_for_it_may_be_a_service(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked = []
+        monkeypatch.setattr("hqml.dispatch.load_backend", lambda name: asked.append(name) or Recorder())
+        choose_backend(np.eye(2))
+        choose_backend(np.eye(2000))
+        assert asked == ["exact"]
 
 
 def test_the_recorder_is_a_backend() -> None:

@@ -155,6 +155,8 @@ def command(
     summary = _summary(estimator, parameters["backend"], model, table)
     _save(out, model, table)
     stages = {"read": read - started, "fit": fitted - read, "total": perf_counter() - started}
+    if "qpu" in model[-1].timing_:
+        stages["qpu"] = model[-1].timing_["qpu"]
     summary |= {"timing": stages, "seed": getattr(model[-1], "seed_", parameters["seed"]), "out": out}
     if as_json:
         show.as_json(summary)

@@ -83,6 +83,8 @@ def command(
         summary["out"] = out
     if samples.info.get("interrupted"):
         say("interrupted: this is the best found so far")
+    if stand_in := samples.info.get("stand_in"):
+        say(f"note: {backend} is a {stand_in}")
     if as_json:
         show.as_json(summary)
     else:
@@ -100,8 +102,10 @@ def _solved(file: str, backend: str, **arguments: Any) -> tuple[LoadedModel, dim
     with show.bar(f"{backend}: {model.qubo.num_variables} variables"):
         samples = sample(model.qubo, backend, **arguments)
     total = perf_counter() - started
-    build = built + samples.info["timing"].get("build", 0.0)
-    return model, samples, {"build": build, "solve": total - build, "total": total}
+    measured = samples.info["timing"]
+    build = built + measured.get("build", 0.0)
+    metered = {"qpu": measured["qpu"]} if "qpu" in measured else {}
+    return model, samples, {"build": build, "solve": total - build, "total": total, **metered}
 
 
 def _summary(

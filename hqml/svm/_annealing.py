@@ -74,6 +74,8 @@ def anneal(tasks: Sequence[Task], settings: Settings, seed: int) -> Annealed:
     solved = perf_counter()
     machines = [_machine(*one, settings) for one in zip(tasks, kept, models, samplesets, strict=True)]
     timing = {"build": built - started, "solve": solved - built, "decode": perf_counter() - solved}
+    if metered := [samples.info["timing"]["qpu"] for samples in samplesets if "qpu" in samples.info["timing"]]:
+        timing["qpu"] = sum(metered)
     return Annealed(machines, samplesets, timing)
 
 

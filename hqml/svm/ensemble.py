@@ -49,7 +49,7 @@ class QuboSVCEnsemble(SliceEnsemble):
         classes_: (classes,).
         C_: the largest multiplier, before class weights.
         gamma_: the factor used.
-        timing_: seconds by stage: kernel, build, solve, decode, total.
+        timing_: seconds by stage: kernel, build, solve, decode, total; of a QPU also its access time, qpu.
         seed_: what `random_state` came to; given as random_state it repeats the fit.
 
     Raises (by `fit`):

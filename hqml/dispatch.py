@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
@@ -16,7 +17,7 @@ from hqml.adapters import SamplerBackend, fitted
 from hqml.backend import Backend
 from hqml.bounds import Bound, lower_bound
 from hqml.errors import BackendError, BudgetExceeded, OptionError, ParameterError
-from hqml.options import finite_number, whole_number
+from hqml.options import finite_number, no_less, whole_number
 from hqml.problems import Problem
 from hqml.qubo import GramQubo, Qubo, as_qubo
 from hqml.registry import constructor_options, load_backend
@@ -106,10 +107,12 @@ def sample(
     started += sum(proven.seconds for proven in bounds if proven)
     found, options = opened(backend, options)
     try:
-        name = _name(backend, found)
+        name = _name(backend)
         prepared = fitted(found, name, qubos)
-        _check_options(found, name, options)
-        _grant(found, name, prepared, max_qpu_seconds, {"reads": reads, "time_limit": time_limit, **options})
+        _check_options(found, backend, options)
+        _grant(
+            found, name, prepared, max_qpu_seconds, {"reads": reads, "time_limit": time_limit, "seed": seed, **options}
+        )
         offered = {"progress": progress.current(), "max_qpu_seconds": max_qpu_seconds}
         extra = {key: value for key, value in offered.items() if value is not None and _takes(found, key)}
         built = perf_counter() - started
@@ -198,8 +201,8 @@ def opened(backend: AnyBackend, options: dict[str, Any]) -> tuple[Backend, dict[
     )
 
 
-def _name(given: AnyBackend, backend: Backend) -> str:
-    return given if isinstance(given, str) else type(backend).__name__
+def _name(given: AnyBackend) -> str:
+    return given if isinstance(given, str) else type(given).__name__
 
 
 def _check_parameters(reads: Any, seed: Any, time_limit: Any, max_qpu_seconds: Any, bound: Any) -> None:
@@ -221,14 +224,15 @@ def _takes(backend: Backend, option: str) -> bool:
     return option in _parameters(backend)
 
 
-def _check_options(backend: Backend, name: str, options: Mapping[str, Any]) -> None:
+def _check_options(backend: Backend, given: AnyBackend, options: Mapping[str, Any]) -> None:
     known = _parameters(backend)
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values()):
         return
     if unknown := sorted(set(options) - set(known)):
-        own = sorted(set(known) - {"qubos", "reads", "seed", "time_limit", "progress", "max_qpu_seconds"})
+        building = constructor_options(given) if isinstance(given, str) else frozenset()
+        own = sorted((building | set(known)) - {"qubos", "reads", "seed", "time_limit", "progress", "max_qpu_seconds"})
         takes = ", ".join(own) or "none"
-        raise OptionError(f"backend {name!r} takes no option {', '.join(unknown)}; it takes: {takes}")
+        raise OptionError(f"backend {_name(given)!r} takes no option {', '.join(unknown)}; it takes: {takes}")
 
 
 def _grant(
@@ -245,14 +249,21 @@ def _grant(
     """
     if not backend.capabilities.metered:
         return
-    if "time_limit" not in inspect.signature(backend.estimate).parameters:  # few backends spend what they are given
-        del arguments["time_limit"]
+    takes = inspect.signature(backend.estimate).parameters
+    for name_of in ("time_limit", "seed"):  # few backends need them beforehand
+        if name_of not in takes:
+            del arguments[name_of]
     needed = backend.estimate(qubos, **arguments).qpu_seconds
+    if math.isnan(needed):
+        raise BudgetExceeded(
+            f"backend {name!r} cannot tell what it would take, so that no grant covers it; nothing was submitted. "
+            "Use the backends 'qpu' or 'hybrid'"
+        )
     if granted is None:
-        about = f"e.g. max_qpu_seconds={needed:.3g} (estimate)"
+        about = f"e.g. max_qpu_seconds={no_less(needed)} (estimate)"
         raise BudgetExceeded(f"backend {name!r} is metered; grant it time, {about}")
     if not needed <= granted:  # an estimate of NaN is not within any grant
         raise BudgetExceeded(
-            f"backend {name!r} would take about {needed:.3g} s of metered time, max_qpu_seconds is {granted:.3g}; "
+            f"backend {name!r} would take about {no_less(needed)} s of metered time, max_qpu_seconds is {granted:.3g}; "
             "nothing was submitted. Grant more, or ask for fewer reads or models"
         )

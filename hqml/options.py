@@ -36,6 +36,11 @@ def finite_number(
     return float(value)
 
 
+def no_less(value: float) -> str:
+    """A number in three digits, rounded up: whoever grants what is written grants enough."""
+    return f"{value * 1.005:.3g}" if float(f"{value:.3g}") < value else f"{value:.3g}"
+
+
 def one_of(name: str, value: Any, choices: Sequence[str]) -> str:
     """The value of a parameter that names a choice.
 

@@ -291,6 +291,7 @@ def test_ctrl_c_at_rank_0_gives_the_best_so_far_on_all(launch: Launch, method: s
             options = {{"reads": 10**6, "reads_at_once": 32}}
         else:
             options = {{"reads": 40, "num_sweeps": 10**8}}
+        CpuBackend(threads=1).sample(models, reads=32, num_sweeps=1)  # compiled: Ctrl-C would fall into numba
         found = MpiBackend(Pressed(threads=1)).sample(models, method={method!r}, seed=0, **options)
         info = found[0].info
         print(f"{{info['ranks']}} {{info['interrupted']}} {{info['cut_short']}} {{len(found)}}\\n", end="", flush=True)

@@ -31,6 +31,8 @@ from hqml_ocean.node.faults import Faults, faults_from
 from hqml_ocean.node.journal import PENDING, Journal
 from hqml_ocean.node.testing import RunningNode, node_process, running_node, tokens_file
 
+pytestmark = pytest.mark.slow
+
 HQML = [sys.executable, "-m", "hqml.cli"]
 
 

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import re
 import subprocess
 import sys
 import threading
@@ -113,6 +114,26 @@ def test_reads_that_take_longer_than_a_run_may_are_divided(node):
     assert len(node.jobs) - before == 3
     many = QpuBackend().estimate([DenseQubo(MODELS[0])], reads=2000, annealing_time=2000.0)
     assert many.qpu_seconds > 4 * node.chip.longest_run
+
+
+def test_the_estimate_that_is_told_is_enough(node):
+    with pytest.raises(BudgetExceeded) as caught:
+        hqml.sample(MODELS[0], "qpu", reads=33)
+    told = float(re.search(r"max_qpu_seconds=([\d.e-]+)", str(caught.value)).group(1))
+    hqml.sample(MODELS[0], "qpu", reads=33, max_qpu_seconds=told)
+
+
+def test_another_seed_is_another_call(node):
+    node.faults.inject("job", outcome="FAILED", message="warm")
+    with pytest.raises(ServiceError, match="warm"):
+        hqml.sample(MODELS[:2], "qpu", reads=5, seed=1, max_qpu_seconds=1, side_by_side=False)
+    again = hqml.sample(MODELS[:2], "qpu", reads=5, seed=7, max_qpu_seconds=1, side_by_side=False)
+    assert [result.info["seed"] for result in again] == [7, 7]
+
+
+def test_hybrid_time_is_charged_to_the_budget_of_the_token(node):
+    hqml.sample(MODELS[0], "hybrid", time_limit=2.0, max_qpu_seconds=1)
+    assert node.jobs[-1].used == pytest.approx(2.0 / 20)
 
 
 @pytest.mark.parametrize("granted", [None, 1e-3])
@@ -251,7 +272,12 @@ def test_a_backend_survives_pickling_with_a_live_client(node):
         ("qpu", {"side_by_side": 3}, ParameterError, "side_by_side must be true or false, found 3"),
         ("qpu", {"checkpoint": "/proc/nowhere"}, ValueError, "cannot keep answers in /proc/nowhere"),
         ("hybrid", {"solver": "nowhere"}, ServiceError, "no hybrid solver called 'nowhere'|no such solver"),
-        ("hybrid", {"num_sweeps": 3}, OptionError, "takes no option num_sweeps; it takes: checkpoint, patience"),
+        (
+            "hybrid",
+            {"num_sweeps": 3},
+            OptionError,
+            "takes no option num_sweeps; it takes: checkpoint, endpoint, patience, profile, solver",
+        ),
     ],
 )
 def test_an_option_that_is_wrong_is_told(node, backend, options, error, words):

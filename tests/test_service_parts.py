@@ -46,6 +46,11 @@ class TestWhatIsKeptOfACall:
         assert (again.sent(1).label, again.sent(1).job) == (sent.label, "job-9")
         assert kept.answered_before("a" * 64, 4) == {1, 2}
 
+    def test_a_call_of_which_nothing_was_sent_leaves_nothing(self, opened):
+        call = opened("9" * 64, 0)
+        call.close()
+        assert not call.folder.exists()
+
     def test_a_call_that_ended_well_leaves_nothing(self, opened):
         call = opened("b" * 64, 0)
         call.keep(0, answer())
@@ -76,6 +81,7 @@ class TestWhatIsKeptOfACall:
 
     def test_what_is_older_than_a_month_goes(self, opened):
         old = opened("1" * 64, 0)
+        old.begin(0)
         old.close()
         os.utime(old.folder, (0, 0))
         opened("2" * 64, 0)
@@ -158,6 +164,12 @@ class TestAccess:
     def test_a_profile_that_does_not_exist_is_told(self):
         with pytest.raises(ParameterError, match=r"configuration cannot be used: .*mine"):
             Access(profile="mine").configuration()
+
+    @pytest.mark.parametrize("address", ["nonsense", "127.0.0.1:8400/sapi/v2/"])
+    def test_an_endpoint_that_is_no_address_is_told(self, monkeypatch, address):
+        monkeypatch.setenv("DWAVE_API_TOKEN", "a-token")
+        with pytest.raises(ParameterError, match="must begin with http:// or https://"):
+            Access(endpoint=address).configuration()
 
     @pytest.mark.parametrize("wrong", [3, "", "  "])
     def test_names_are_text(self, wrong):

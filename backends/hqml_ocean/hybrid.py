@@ -91,7 +91,7 @@ class HybridBackend:
         limits = _limits(solver, qubos, time_limit)
         rate = _rate(solver)
         allowed = call.granted(max_qpu_seconds, sum(limits) / rate, "a hybrid solver")
-        with kept.opened(kept.digest(qubos, solver.name, limits), drawn_seed(seed), checkpoint) as left:
+        with kept.opened(kept.digest(qubos, solver.name, limits, seed), drawn_seed(seed), checkpoint) as left:
             jobs = [_job(solver, *pair) for pair in zip(qubos, limits, strict=True)]
             outcome = Run(jobs, opened, left, Terms(allowed, math.inf, patience + sum(limits)), progress).bring_home()
             info = {"solver": solver.name, "interrupted": outcome.ending == "interrupted"}
@@ -101,14 +101,22 @@ class HybridBackend:
             return call.whole(found, outcome, left, time_limit)
 
     def estimate(
-        self, qubos: Sequence[Qubo], *, reads: int = 100, time_limit: float | None = None, **options: Any
+        self,
+        qubos: Sequence[Qubo],
+        *,
+        reads: int = 100,
+        seed: int | None = None,
+        time_limit: float | None = None,
+        **options: Any,
     ) -> Usage:
         """The time limit, or the least that the service asks for; but for what an earlier call has left paid."""
         from hqml_ocean.cloud import kept
 
         solver = self._connection().solver("hybrid", self._access.solver)
         limits = _limits(solver, qubos, time_limit)
-        paid = kept.answered_before(kept.digest(qubos, solver.name, limits), len(limits), options.get("checkpoint"))
+        paid = kept.answered_before(
+            kept.digest(qubos, solver.name, limits, seed), len(limits), options.get("checkpoint")
+        )
         seconds = sum(limit for number, limit in enumerate(limits) if number not in paid)
         return Usage(seconds=seconds, qpu_seconds=seconds / _rate(solver))
 

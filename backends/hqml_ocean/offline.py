@@ -34,7 +34,7 @@ class QpuOfflineBackend:
 
     Args:
         topology: "chimera" (2000Q), "pegasus" (Advantage), "zephyr" or "zephyr15" (Advantage2).
-        shape: of a smaller chip of that family; none is the real size.
+        shape: of a smaller chip of that family, e.g. 4 for a Pegasus P4; none is the real size.
         qubit_yield: share of qubits that work.
         chip_seed: draws those that do not.
         noise: standard deviations of the control errors (h, J), in units of the chip's ranges of 1; none is what D-Wave
@@ -45,12 +45,13 @@ class QpuOfflineBackend:
         self,
         *,
         topology: str = "pegasus",
-        shape: Sequence[int] | None = None,
+        shape: int | Sequence[int] | None = None,
         qubit_yield: float = 0.99,
         chip_seed: int = 0,
         noise: tuple[float, float] | None = None,
     ) -> None:
-        self._chip_of = (topology, None if shape is None else tuple(shape), qubit_yield, chip_seed)
+        sizes = (shape,) if isinstance(shape, int) else shape
+        self._chip_of = (topology, None if sizes is None else tuple(sizes), qubit_yield, chip_seed)
         self._noise = None if noise is None else tuple(noise)
 
     @property
@@ -89,7 +90,7 @@ class QpuOfflineBackend:
             spin_reversal_transforms=spin_reversal_transforms,
             side_by_side=side_by_side,
         )
-        plan = planned(qubos, self._chip(), reads, annealing)
+        plan = planned(qubos, self._chip(), reads, annealing, time_limit)
         done = run_until_interrupted(lambda: self._done(plan, qubos, seed, clock, progress), clock)
         info: dict[str, Any] = {"stand_in": STAND_IN, "interrupted": clock.interrupted}
         found = samplesets(

@@ -116,15 +116,25 @@ class Programmed:
             yield repaired(spins[:, places] * gauge, model, annealing.chain_break_method)
 
 
-def planned(qubos: Sequence[Qubo], chip: Chip, reads: int, annealing: Annealing) -> Plan:
+def planned(
+    qubos: Sequence[Qubo], chip: Chip, reads: int, annealing: Annealing, time_limit: float | None = None
+) -> Plan:
     """Place every model of a batch, and divide the reads into runs that the chip allows.
+
+    Args:
+        qubos: the batch.
+        chip: on which.
+        reads: of each model.
+        annealing: how.
+        time_limit: seconds that a search for an embedding may take; None is EMBEDDING_SECONDS.
 
     Raises:
         UnsupportedModel: a model does not fit on the chip.
         ParameterError: not even one read fits into a run.
     """
     started = perf_counter()
-    together = list(_placed(qubos, chip, annealing.side_by_side))
+    patience = EMBEDDING_SECONDS if time_limit is None else min(time_limit, EMBEDDING_SECONDS)
+    together = list(_placed(qubos, chip, annealing.side_by_side, patience))
     seconds = perf_counter() - started
     submissions: list[Submission] = []
     for placed in together:
@@ -173,21 +183,21 @@ def _gauge(model: Embedded, annealing: Annealing, seed: int) -> np.ndarray:
     return signs[model.owner]
 
 
-def _placed(qubos: Sequence[Qubo], chip: Chip, together: bool) -> Iterator[tuple[Placed, ...]]:
+def _placed(qubos: Sequence[Qubo], chip: Chip, together: bool, patience: float) -> Iterator[tuple[Placed, ...]]:
     """Groups of models that are side by side; of one each where they are not wanted together."""
     from hqml_ocean.chip.packing import side_by_side
 
     cliques = []
     for index, qubo in enumerate(qubos):
         if _is_sparse(qubo):
-            yield (Placed(index, _sparse(qubo, chip)),)
+            yield (Placed(index, _sparse(qubo, chip, patience)),)
         else:
             cliques.append(index)
     for like in _of_like_size(cliques, qubos):
         size = max(qubos[index].num_variables for index in like)
         found = side_by_side(chip, size, len(like) if together else 1)
         if not found:
-            yield from ((Placed(index, _sparse(qubos[index], chip)),) for index in like)
+            yield from ((Placed(index, _sparse(qubos[index], chip, patience)),) for index in like)
             continue
         for start in range(0, len(like), len(found)):
             group = like[start : start + len(found)]
@@ -211,7 +221,7 @@ def _is_sparse(qubo: Qubo) -> bool:
     return bool(qubo.couplings.nnz < SPARSE_BELOW * qubo.num_variables * (qubo.num_variables - 1))
 
 
-def _sparse(qubo: Qubo, chip: Chip) -> Embedding:
+def _sparse(qubo: Qubo, chip: Chip, patience: float) -> Embedding:
     """An embedding of a model's own graph.
 
     Raises:
@@ -222,11 +232,12 @@ def _sparse(qubo: Qubo, chip: Chip) -> Embedding:
     from hqml_ocean.chip.embedding import sparse_embedding
 
     upper = scipy.sparse.triu(qubo.to_sparse().couplings, 1).tocoo()
-    pairs = np.stack([upper.row, upper.col], axis=1)
-    found = sparse_embedding(chip, pairs, qubo.num_variables, seed=0, timeout=EMBEDDING_SECONDS)
+    pairs = tuple(zip(upper.row.tolist(), upper.col.tolist(), strict=True))
+    found = sparse_embedding(chip, pairs, qubo.num_variables, patience)
     if found is None:
         raise UnsupportedModel(
             f"no embedding of the model ({qubo.num_variables} variables, {len(pairs)} couplings) on the chip "
-            f"{chip.name!r} was found; use smaller slices or another backend (`hqml backends` lists them)"
+            f"{chip.name!r} was found within {patience:g} s; use smaller slices or another backend "
+            "(`hqml backends` lists them)"
         )
     return found

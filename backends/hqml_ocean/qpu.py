@@ -121,9 +121,9 @@ class QpuBackend:
             side_by_side=side_by_side,
         )
         finite_number("patience", patience, above=0, unit="seconds")
-        connection, plan = self._planned(qubos, reads, annealing)
+        connection, plan = self._planned(qubos, reads, annealing, time_limit)
         granted = call.granted(max_qpu_seconds, sum(map(plan.qpu_seconds, plan.submissions)), "a QPU")
-        with kept.opened(_digest(qubos, plan), drawn_seed(seed), checkpoint) as left:
+        with kept.opened(_digest(qubos, plan, seed), drawn_seed(seed), checkpoint) as left:
             programs = [programmed(plan, one, qubos, left.seed) for one in plan.submissions]
             jobs = [self._job(connection, plan, *pair) for pair in zip(plan.submissions, programs, strict=True)]
             outcome = Run(jobs, connection, left, Terms(granted, deadline, patience), progress).bring_home()
@@ -138,12 +138,20 @@ class QpuBackend:
             )
             return call.whole(found, outcome, left, time_limit)
 
-    def estimate(self, qubos: Sequence[Qubo], *, reads: int = 100, **options: Any) -> Usage:
+    def estimate(
+        self,
+        qubos: Sequence[Qubo],
+        *,
+        reads: int = 100,
+        seed: int | None = None,
+        time_limit: float | None = None,
+        **options: Any,
+    ) -> Usage:
         """Access time by the chip's published timing, but for what an earlier call has left paid."""
         from hqml_ocean.cloud import kept
 
-        _, plan = self._planned(qubos, reads, Annealing.among(options))
-        paid = kept.answered_before(_digest(qubos, plan), len(plan.submissions), options.get("checkpoint"))
+        _, plan = self._planned(qubos, reads, Annealing.among(options), time_limit)
+        paid = kept.answered_before(_digest(qubos, plan, seed), len(plan.submissions), options.get("checkpoint"))
         seconds = sum(plan.qpu_seconds(one) for one in plan.submissions if one.number not in paid)
         return Usage(seconds=seconds, qpu_seconds=seconds)
 
@@ -153,11 +161,14 @@ class QpuBackend:
     def __repr__(self) -> str:
         return f"QpuBackend({self._access.written()})"
 
-    def _planned(self, qubos: Sequence[Qubo], reads: int, annealing: Annealing) -> tuple[Connection, Plan]:
+    def _planned(
+        self, qubos: Sequence[Qubo], reads: int, annealing: Annealing, time_limit: float | None
+    ) -> tuple[Connection, Plan]:
         from hqml_ocean.cloud.client import connection
 
         opened = connection(self._access)
-        return opened, planned(qubos, _chip_of(opened.solver("qpu", self._access.solver)), reads, annealing)
+        chip = _chip_of(opened.solver("qpu", self._access.solver))
+        return opened, planned(qubos, chip, reads, annealing, time_limit)
 
     def _chip(self) -> Chip:
         from hqml_ocean.cloud.client import connection
@@ -201,10 +212,10 @@ def _chip_of(solver: Any) -> Chip:
     return Chip(solver.name, solver.graph_id or solver.name, solver.properties)
 
 
-def _digest(qubos: Sequence[Qubo], plan: Plan) -> str:
+def _digest(qubos: Sequence[Qubo], plan: Plan, seed: int | None) -> str:
     from hqml_ocean.cloud.kept import digest
 
-    return digest(qubos, plan.chip.name, plan.chip.graph_id, plan.annealing, plan.submissions)
+    return digest(qubos, plan.chip.name, plan.chip.graph_id, plan.annealing, plan.submissions, seed)
 
 
 def _read(future: Any, program: Programmed, reads: int) -> tuple[States, dict[str, float]]:

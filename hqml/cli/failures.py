@@ -36,8 +36,9 @@ def reported(run: Callable[[], None], *, debug: bool) -> int:
         # The reader, say `head`, has seen enough. Python would complain when it flushes at exit.
         _drop_stdout()
         return OK
-    except (KeyboardInterrupt, click.Abort):
-        say("interrupted; nothing was written")
+    except (KeyboardInterrupt, click.Abort) as stopped:
+        left = str(stopped)  # what a backend has paid for and kept
+        say(f"interrupted; nothing was written{'. ' if left else ''}{left}")
         return INTERRUPTED
     except Exception as error:
         if debug:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, TypeAlias
-
-import numpy as np
-import numpy.typing as npt
+from typing import TypeAlias
 
 from hqml_ocean.chip.chip import Chip
 
@@ -16,30 +13,31 @@ Embedding: TypeAlias = tuple[tuple[int, ...], ...]
 
 @lru_cache(maxsize=8)
 def largest_clique(chip: Chip) -> int:
-    """Variables of the largest clique that minorminer finds on the working graph."""
+    """Variables of the largest clique that minorminer finds on the working graph.
+
+    minorminer keeps what it has found out of a chip in the user's caches, by a digest of the working graph.
+    """
     from minorminer.busclique import busgraph_cache
 
     return len(busgraph_cache(chip.graph).largest_clique())
 
 
-def sparse_embedding(
-    chip: Chip, pairs: npt.NDArray[np.integer[Any]], size: int, *, seed: int, timeout: float
-) -> Embedding | None:
+@lru_cache(maxsize=16)
+def sparse_embedding(chip: Chip, pairs: tuple[tuple[int, int], ...], size: int, seconds: float) -> Embedding | None:
     """An embedding of a graph of any kind; None where none was found.
 
     Args:
         chip: of whose working qubits.
-        pairs: (c, 2), variables that are coupled.
+        pairs: variables that are coupled.
         size: number of variables; those without couplings are a qubit each.
-        seed: of the search.
-        timeout: seconds of it.
+        seconds: that the search may take.
     """
-    from minorminer import find_embedding
+    from hqml_ocean.chip import search
 
-    coupled = np.unique(pairs).tolist()
-    found: dict[int, Any] = {}
-    if coupled:
-        found = dict(find_embedding(pairs.tolist(), list(chip.graph.edges), random_seed=seed, timeout=timeout))
+    coupled = sorted({variable for pair in pairs for variable in pair})
+    if size > len(chip.graph) or len(pairs) > chip.graph.number_of_edges():
+        return None
+    found = search.sparse(chip, pairs, seconds) if pairs else {}
     if len(found) < len(coupled):
         return None
     used = {qubit for chain in found.values() for qubit in chain}
@@ -48,8 +46,8 @@ def sparse_embedding(
         qubit = next(free, None)
         if qubit is None:
             return None
-        found[variable] = [qubit]
-    return tuple(tuple(map(int, found[variable])) for variable in range(size))
+        found[variable] = (int(qubit),)
+    return tuple(found[variable] for variable in range(size))
 
 
 def is_valid(chip: Chip, embeddings: list[Embedding]) -> bool:

@@ -1,7 +1,7 @@
-"""Ask minorminer for cliques on a chip, in a process of its own: `python -m hqml_ocean.chip.search` with JSON on stdin.
+"""Ask minorminer for embeddings, in a process of its own: `python -m hqml_ocean.chip.search` with JSON on stdin.
 
 minorminer 0.2.22 may abort the process, or take all the memory there is, where a small clique is asked for and many
-qubits are missing. Whoever asks loses nothing by that here.
+qubits are missing; and it hears no Ctrl-C. Whoever asks loses nothing by that here.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 import resource
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from time import monotonic
 from typing import Any
@@ -40,9 +40,8 @@ def cliques(chip: Chip, size: int) -> list[Embedding]:
     Returns:
         None of them where the clique does not fit; of a search that did not survive what it had found by then.
     """
-    about = {"name": chip.name, "graph_id": chip.graph_id, "properties": dict(chip.properties), "size": size}
     found: dict[int, list[Embedding]] = {}
-    for line in _lines(json.dumps(about)):
+    for line in _lines(chip, SECONDS, size=size):
         with suppress(ValueError):  # the last one may be cut short
             side, clique = json.loads(line)
             found.setdefault(side, []).append(tuple(tuple(chain) for chain in clique))
@@ -51,11 +50,22 @@ def cliques(chip: Chip, size: int) -> list[Embedding]:
     return found[ALONE] + max(found.values(), key=len)
 
 
-def _lines(question: str) -> list[str]:
+def sparse(chip: Chip, pairs: Sequence[tuple[int, int]], seconds: float) -> dict[int, tuple[int, ...]]:
+    """The chain of each variable that is coupled; none of them where no embedding was found in time."""
+    for line in _lines(chip, seconds, pairs=pairs):
+        with suppress(ValueError):
+            return {variable: tuple(chain) for variable, chain in json.loads(line)}
+    return {}
+
+
+def _lines(chip: Chip, seconds: float, **question: Any) -> list[str]:
     """What the other process has printed, up to its end, whatever that was."""
+    about = {"name": chip.name, "graph_id": chip.graph_id, "properties": dict(chip.properties), "seconds": seconds}
     command = [sys.executable, "-m", "hqml_ocean.chip.search"]
     try:
-        done = subprocess.run(command, input=question.encode(), capture_output=True, timeout=SECONDS + GRACE_SECONDS)
+        done = subprocess.run(
+            command, input=json.dumps(about | question).encode(), capture_output=True, timeout=seconds + GRACE_SECONDS
+        )
         printed = done.stdout
     except subprocess.TimeoutExpired as late:
         printed = late.stdout or b""
@@ -64,10 +74,24 @@ def _lines(question: str) -> list[str]:
     return printed.decode(errors="replace").splitlines()
 
 
-def _answer(question: dict[str, Any]) -> Iterator[tuple[int, Embedding]]:
-    """Pairs of a window's side and a clique in a window of that side; the best clique of all comes first."""
+def _answers(question: dict[str, Any]) -> Iterator[Any]:
     chip = Chip(question["name"], question["graph_id"], question["properties"])
-    size = question["size"]
+    if "pairs" in question:
+        yield from _sparse(chip, question["pairs"], question["seconds"])
+    else:
+        yield from _all_cliques(chip, question["size"])
+
+
+def _sparse(chip: Chip, pairs: list[list[int]], seconds: float) -> Iterator[list[tuple[int, list[int]]]]:
+    """Pairs of a variable and its chain, if an embedding is found. The same in every process."""
+    from minorminer import find_embedding
+
+    if found := find_embedding(pairs, list(chip.graph.edges), random_seed=0, timeout=seconds):
+        yield list(found.items())
+
+
+def _all_cliques(chip: Chip, size: int) -> Iterator[tuple[int, Embedding]]:
+    """Pairs of a window's side and a clique in a window of that side; the best clique of all comes first."""
     alone = _clique(size, chip.graph)
     if alone is None:
         return
@@ -131,5 +155,5 @@ def _lattice(chip: Chip, side: int) -> Any:
 if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    for one in _answer(json.load(sys.stdin)):
+    for one in _answers(json.load(sys.stdin)):
         print(json.dumps(one), flush=True)

@@ -150,6 +150,10 @@ _COMMON: Mapping[str, Any] = {
 }
 
 
+LARGEST_SIDE = 32
+"""Twice the side of the largest chip there is: what is larger takes gigabytes, and is a slip."""
+
+
 def made_chip(
     topology: str = "pegasus", *, shape: tuple[int, ...] | None = None, qubit_yield: float = 0.99, seed: int = 0
 ) -> Chip:
@@ -195,6 +199,8 @@ def _whole_shape(kind: Topology, shape: tuple[int, ...]) -> tuple[int, ...]:
     if not 1 <= len(shape) <= most or (kind.family == "zephyr" and shape[1:] not in ((), (4,))):
         raise ParameterError(f"shape of {kind.family} must be like {kind.shape}, found {shape!r}")
     least = 2 if kind.family == "pegasus" else 1  # P1 has no qubits
+    if any(isinstance(size, int) and size > LARGEST_SIDE for size in shape):
+        raise ParameterError(f"shape must have no number above {LARGEST_SIDE}, found {shape!r}")
     sizes = tuple(whole_number("shape", size, least=least) for size in shape)
     if kind.family == "chimera" and most > len(sizes):
         return (sizes[0], *(sizes[1:] or sizes), kind.shape[-1])

@@ -60,6 +60,8 @@ class Access:
             raise ParameterError(f"Ocean's configuration cannot be used: {reason}; see `dwave config inspect`")
         if not found.get("token"):
             raise AccessDenied(NO_TOKEN)
+        if (address := found.get("endpoint")) and urlsplit(address).scheme not in ("http", "https"):
+            raise ParameterError(f"an endpoint must begin with http:// or https://, found {address!r}")
         hide(found["token"])
         return found
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import dimod
 
 from hqml.errors import BudgetExceeded, ServiceTimeout
-from hqml.options import finite_number
-from hqml_ocean.cloud.jobs import Outcome
+from hqml.options import finite_number, no_less
+from hqml_ocean.cloud.jobs import Outcome, kept_note
 from hqml_ocean.cloud.kept import Kept
 
 
@@ -20,7 +20,8 @@ def granted(max_qpu_seconds: float | None, needed: float, what: str) -> float:
     """
     if max_qpu_seconds is None:
         raise BudgetExceeded(
-            f"{what} is metered; grant it time, e.g. max_qpu_seconds={needed:.3g} (estimate); nothing was submitted"
+            f"{what} is metered; grant it time, e.g. max_qpu_seconds={no_less(needed)} (estimate); "
+            "nothing was submitted"
         )
     return finite_number("max_qpu_seconds", max_qpu_seconds, above=0, unit="seconds")
 
@@ -39,10 +40,7 @@ def whole(
     present = [one for one in found if one is not None]
     if len(present) == len(found):
         return present
+    left = kept_note(outcome.answers, kept.seed)
     if outcome.ending == "interrupted":
-        raise KeyboardInterrupt
-    answered = sum(answer is not None for answer in outcome.answers)
-    raise ServiceTimeout(
-        f"the time limit of {time_limit:g} s is over with {answered} of {len(outcome.answers)} submissions answered, "
-        "which are kept: the same call goes on from there. Those in the queue were cancelled"
-    )
+        raise KeyboardInterrupt(left)
+    raise ServiceTimeout(f"the time limit of {time_limit:g} s is over; what was in the queue is cancelled. {left}")

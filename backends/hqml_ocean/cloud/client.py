@@ -116,7 +116,7 @@ def answered(ask: Callable[[], T], endpoint: str) -> T:
     try:
         return ask()
     except Exception as error:
-        failure = what_went_wrong(error, endpoint)
+        failure = what_went_wrong(error, endpoint, of_a_job=False)
     raise failure
 
 

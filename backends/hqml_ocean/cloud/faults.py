@@ -36,12 +36,13 @@ AMBIGUOUS = range(500, 600)
 """HTTP states after which a job may have been accepted or not."""
 
 
-def what_went_wrong(error: BaseException, endpoint: str) -> HqmlError:
+def what_went_wrong(error: BaseException, endpoint: str, *, of_a_job: bool = True) -> HqmlError:
     """Our own error for one of the client's, without a trace of what it holds.
 
     Args:
         error: what was raised. It may hold the request with its headers, so it must not become a cause.
         endpoint: of the service, for the message.
+        of_a_job: whether it was asked about a job, and not about what there is.
     """
     from dwave.cloud import exceptions as cloud
     from dwave.cloud.api import exceptions as api
@@ -62,6 +63,8 @@ def what_went_wrong(error: BaseException, endpoint: str) -> HqmlError:
         )
     if isinstance(error, cloud.CanceledFutureError):
         return ServiceError(f"the job was cancelled at {service}, not by this call; repeat the call to submit it again")
+    if is_unknown(error) and not of_a_job:
+        return ServiceError(f"{service} answers like none (404); check DWAVE_API_ENDPOINT, which ends in /sapi/v2/")
     if is_unknown(error):
         return ServiceError(f"{service} no longer knows the job ({said}); repeat the call to submit it again")
     if isinstance(error, api.ResourceLimitsExceededError) or code_of(error) in REFUSED:

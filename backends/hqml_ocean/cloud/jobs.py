@@ -135,6 +135,15 @@ class _Flight:
         return then
 
 
+def kept_note(answers: Sequence[Answer | None], seed: int) -> str:
+    """What a user can count on after a call that did not end well."""
+    done = sum(answer is not None for answer in answers)
+    return (
+        f"{done} of {len(answers)} submissions are answered and kept: the same call (same data and options, "
+        f"seed={seed}) goes on from there"
+    )
+
+
 class Run:
     """One call's submissions. `bring_home` does it all.
 
@@ -380,10 +389,7 @@ class Run:
         done = sum(answer is not None for answer in self._answers)
         if not done and not self._flights:
             return failure
-        return type(failure)(
-            f"{failure}. {done} of {len(self._jobs)} submissions are answered and kept: the same call (same data, "
-            "options and seed) goes on from there"
-        )
+        return type(failure)(f"{failure}. {kept_note(self._answers, self._kept.seed)}")
 
     def _report(self) -> None:
         if self._progress is not None:

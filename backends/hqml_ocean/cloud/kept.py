@@ -120,8 +120,8 @@ class Kept:
         self.close()
 
     def close(self) -> None:
-        """Give the folder back; what is in it stays, unless nobody could find it again."""
-        if self.temporary:
+        """Give the folder back. What is in it stays, if there is anything that was sent, and can be found again."""
+        if self.temporary or not any(self.folder.glob("0*")):
             shutil.rmtree(self.folder, ignore_errors=True)
         if self._lock is not None:
             self._lock.close()
@@ -154,8 +154,8 @@ def opened(digest: str, seed: int, folder: str | os.PathLike[str] | None = None)
     """The folder of a call: what an earlier one has left, or a new one.
 
     Args:
-        digest: of all that was asked for but the seed.
-        seed: of this call. What an earlier one has left goes on with the seed of that one.
+        digest: of all that was asked for, the seed included where one was given.
+        seed: of this call, given or drawn. What an earlier one has left goes on with the seed that was drawn there.
         folder: where folders are kept; none is that of the user's caches.
 
     Raises:

@@ -59,7 +59,9 @@ def opened(path: str) -> sqlite3.Connection:
     except OSError as error:
         raise FormatError(f"cannot keep the journal in {path}: {error.strerror}; name a file of yours") from error
     except sqlite3.OperationalError as error:
-        raise FormatError(f"cannot use the journal {path}: {error}; does another node hold it?") from error
+        raise FormatError(
+            f"cannot use the journal {path}: {error}; does another node hold it? give this one a --journal of its own"
+        ) from error
     except sqlite3.DatabaseError as error:
         raise FormatError(f"{path} is no journal of a node ({error}); name another file") from error
     else:

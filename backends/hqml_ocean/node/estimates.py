@@ -32,11 +32,11 @@ class Estimates:
         self._known: dict[str, tuple[float, dict[str, Any]]] = {}
 
     async def seconds(self, solver: str, job: Mapping[str, Any]) -> float:
-        """QPU seconds of a job, 0 where they cannot be known: of a hybrid solver, or without published timing."""
-        if job.get("type") not in ("ising", "qubo"):
-            return 0.0
+        """QPU seconds of a job, 0 where they cannot be known: without published timing, or a time limit."""
         definition = await self._definition(solver)
         params = job.get("params")
+        if job.get("type") not in ("ising", "qubo"):
+            return _hybrid_seconds(definition, params)
         given = {name: params[name] for name in _TIMED if name in params} if isinstance(params, dict) else {}
         return _access_seconds(definition, active_qubits(job.get("data")), given)
 
@@ -48,6 +48,14 @@ class Estimates:
             known = found if reply.good and isinstance(found, dict) else {}
             self._known[solver] = (monotonic(), known)
         return known
+
+
+def _hybrid_seconds(definition: dict[str, Any], params: Any) -> float:
+    """The time limit at the rate at which the service charges it."""
+    limit = params.get("time_limit") if isinstance(params, dict) else None
+    rate = definition.get("properties", {}).get("quota_conversion_rate")
+    known = all(isinstance(value, int | float) and value > 0 for value in (limit, rate))
+    return float(limit) / float(rate) if known else 0.0  # type: ignore[arg-type]
 
 
 def _access_seconds(definition: dict[str, Any], qubits: int, given: dict[str, Any]) -> float:

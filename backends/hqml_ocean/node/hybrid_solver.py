@@ -67,8 +67,7 @@ class HybridSolver:
             raise bad(f"solver {self.name} takes problems of type bqm, found {kind!r}")
         model = _model(self._uploads.content(_reference(body), account))
         _check_size(model)
-        _time_limit(body.get("params") or {}, model.num_variables)
-        return 0.0  # no QPU has a part in it
+        return _charged(_time_limit(body.get("params") or {}, model.num_variables))
 
     def solve(self, job: Job, body: Mapping[str, Any]) -> Solved:
         model = _model(self._uploads.content(_reference(body), job.account))
@@ -84,7 +83,12 @@ class HybridSolver:
         microseconds = (perf_counter() - started) * 1e6
         best.info.clear()
         best.info.update(run_time=round(microseconds), charge_time=round(limit * 1e6), qpu_access_time=0)
-        return Solved({"format": "bq", "data": best.to_serializable(use_bytes=False)}, used=0.0)
+        return Solved({"format": "bq", "data": best.to_serializable(use_bytes=False)}, used=_charged(limit))
+
+
+def _charged(limit: float) -> float:
+    """QPU seconds that a budget is charged for so many of this solver."""
+    return limit / float(PROPERTIES["quota_conversion_rate"])
 
 
 def least_seconds(variables: int) -> float:

@@ -108,12 +108,13 @@ class Ledger:
 
 
 def seconds_of(answer: Any, estimate: float) -> float:
-    """QPU seconds that a job has used, by its answer: its timing, or of a hybrid solver the info of its samples."""
-    data = answer if isinstance(answer, dict) else {}
-    info = data.get("data", {}).get("info", {}) if isinstance(data.get("data"), dict) else {}
-    for times in (data.get("timing"), info, info.get("timing") if isinstance(info, dict) else None):
-        if isinstance(times, dict) and isinstance(times.get("qpu_access_time"), int | float):
-            return float(times["qpu_access_time"]) / 1e6
+    """QPU seconds that a job has used: by the timing of a QPU's answer, else what was estimated.
+
+    A hybrid solver is charged by its time limit, whatever part a QPU had in it.
+    """
+    timing = answer.get("timing") if isinstance(answer, dict) else None
+    if isinstance(timing, dict) and isinstance(timing.get("qpu_access_time"), int | float):
+        return float(timing["qpu_access_time"]) / 1e6
     return estimate
 
 

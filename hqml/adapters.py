@@ -75,14 +75,15 @@ class SamplerBackend:
     def estimate(self, qubos: Sequence[Qubo], *, reads: int = 100, **options: Any) -> Usage:
         """Not known: a dimod.Sampler says nothing beforehand, and a trial might spend what is metered.
 
-        Of a QPU the metered seconds are known at most: those of a run on all its qubits. Of others they are NaN, which
-        no grant allows.
+        Of a QPU the metered seconds are known at most: those of a run on all its qubits. Of others, and of composites
+        that may make more than one run, they are NaN, which no grant allows.
         """
         if self._solver is None:
             return Usage(seconds=math.nan)
-        if self.capabilities.kind != "qpu":
+        if self.capabilities.kind != "qpu" or not _is_one_run(self.sampler):
             return Usage(seconds=math.nan, qpu_seconds=math.nan)
-        wanted = {"annealing_time": options["annealing_time"]} if options.get("annealing_time") else {}
+        known = inspect.signature(self._solver.estimate_qpu_access_time).parameters
+        wanted = {name: value for name, value in options.items() if name in known and value is not None}
         qubits = self._solver.num_active_qubits
         micro = self._solver.estimate_qpu_access_time(num_qubits=qubits, num_reads=reads, **wanted)
         return Usage(seconds=math.nan, qpu_seconds=len(qubos) * float(micro) / 1e6)
@@ -165,6 +166,24 @@ def _remote_solver(sampler: Any) -> Any:
         inside = getattr(sampler, "children", None) or [getattr(sampler, "child", None)]
         sampler = inside[0]
     return None
+
+
+_ONE_RUN = frozenset(
+    {
+        *("DWaveSampler", "DWaveCliqueSampler", "EmbeddingComposite", "FixedEmbeddingComposite"),
+        *("LazyFixedEmbeddingComposite", "AutoEmbeddingComposite", "ScaleComposite"),
+    }
+)
+"""Samplers of Ocean that make one run of a model."""
+
+
+def _is_one_run(sampler: Any) -> bool:
+    while sampler is not None:
+        if type(sampler).__name__ not in _ONE_RUN:
+            return False
+        inside = getattr(sampler, "children", None) or [getattr(sampler, "child", None)]
+        sampler = inside[0]
+    return True
 
 
 def _keywords(sampler: Sampler) -> frozenset[str]:

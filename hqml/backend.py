@@ -133,4 +133,4 @@ class ReplicaBackend(Backend, Protocol):
 
 def drawn_seed(seed: int | None) -> int:
     """The given seed, or a new one that can be reported and given again."""
-    return randbits(63) if seed is None else seed
+    return randbits(63) if seed is None else int(seed)

@@ -87,6 +87,29 @@ class TestWhatIsKeptOfACall:
         opened("2" * 64, 0)
         assert not old.folder.exists()
 
+    @pytest.mark.parametrize("spoiled", [b"", b"PK\x03\x04" + bytes(300)])
+    def test_an_answer_that_is_spoiled_is_none(self, opened, spoiled):
+        call = opened("8" * 64, 0)
+        call.keep(0, answer())
+        [file] = call.folder.glob("*.npz")
+        file.write_bytes(spoiled)
+        assert call.answer(0) is None
+
+    def test_folders_that_are_not_ours_are_left_alone(self, opened, tmp_path):
+        thesis = tmp_path / "results" / "thesis"
+        thesis.mkdir(parents=True)
+        os.utime(thesis, (0, 0))
+        opened("7" * 64, 0, tmp_path / "results")
+        assert thesis.is_dir()
+
+    def test_a_file_system_without_locks_keeps_all_the_same(self, opened, monkeypatch):
+        def unsupported(*_):
+            raise OSError(38, "Function not implemented")
+
+        monkeypatch.setattr(kept.fcntl, "flock", unsupported)
+        call = opened("6" * 64, 0)
+        assert not call.temporary
+
     def test_a_folder_that_was_named_and_cannot_be_used_is_told(self, opened, tmp_path):
         (tmp_path / "file").write_text("")
         with pytest.raises(FormatError, match=r"cannot keep answers in .*file"):

@@ -90,8 +90,11 @@ class HybridBackend:
         solver = opened.solver("hybrid", self._access.solver)
         limits = _limits(solver, qubos, time_limit)
         rate = _rate(solver)
-        allowed = call.granted(max_qpu_seconds, sum(limits) / rate, "a hybrid solver")
-        with kept.opened(kept.digest(qubos, solver.name, limits, seed), drawn_seed(seed), checkpoint) as left:
+        digest = kept.digest(qubos, opened.endpoint, solver.name, limits, None if seed is None else int(seed))
+        paid = kept.answered_before(digest, len(limits), checkpoint)
+        needed = sum(limit for number, limit in enumerate(limits) if number not in paid) / rate
+        allowed = call.granted(max_qpu_seconds, needed, "a hybrid solver")
+        with kept.opened(digest, drawn_seed(seed), checkpoint) as left:
             jobs = [_job(solver, *pair) for pair in zip(qubos, limits, strict=True)]
             outcome = Run(jobs, opened, left, Terms(allowed, math.inf, patience + sum(limits)), progress).bring_home()
             info = {"solver": solver.name, "interrupted": outcome.ending == "interrupted"}
@@ -112,10 +115,13 @@ class HybridBackend:
         """The time limit, or the least that the service asks for; but for what an earlier call has left paid."""
         from hqml_ocean.cloud import kept
 
-        solver = self._connection().solver("hybrid", self._access.solver)
+        opened = self._connection()
+        solver = opened.solver("hybrid", self._access.solver)
         limits = _limits(solver, qubos, time_limit)
         paid = kept.answered_before(
-            kept.digest(qubos, solver.name, limits, seed), len(limits), options.get("checkpoint")
+            kept.digest(qubos, opened.endpoint, solver.name, limits, None if seed is None else int(seed)),
+            len(limits),
+            options.get("checkpoint"),
         )
         seconds = sum(limit for number, limit in enumerate(limits) if number not in paid)
         return Usage(seconds=seconds, qpu_seconds=seconds / _rate(solver))
@@ -167,7 +173,7 @@ def _job(solver: Any, qubo: Qubo, limit: float) -> Job:
             uploaded = solver.upload_bqm(file).result()
         return solver.sample_bqm(uploaded, label=label, time_limit=limit)
 
-    return Job(limit / _rate(solver), send, lambda future: _read(future, qubo, _rate(solver)))
+    return Job(limit / _rate(solver), solver, send, lambda future: _read(future, qubo, _rate(solver)))
 
 
 def _read(future: Any, qubo: Qubo, rate: float) -> tuple[States, dict[str, float]]:
@@ -185,7 +191,8 @@ def _read(future: Any, qubo: Qubo, rate: float) -> tuple[States, dict[str, float
     found = found.change_vartype(dimod.BINARY, inplace=False)
     columns = [found.variables.index(variable) for variable in range(qubo.num_variables)]
     timing = {name: float(value) for name, value in found.info.items() if isinstance(value, int | float)}
-    timing[CHARGED] = timing.get("charge_time", timing.get("run_time", 0.0)) / rate
+    if "charge_time" in timing:
+        timing[CHARGED] = timing["charge_time"] / rate
     return np.asarray(found.record.sample[:, columns], dtype=np.int8), timing
 
 

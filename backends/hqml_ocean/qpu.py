@@ -122,8 +122,9 @@ class QpuBackend:
         )
         finite_number("patience", patience, above=0, unit="seconds")
         connection, plan = self._planned(qubos, reads, annealing, time_limit)
-        granted = call.granted(max_qpu_seconds, sum(map(plan.qpu_seconds, plan.submissions)), "a QPU")
-        with kept.opened(_digest(qubos, plan, seed), drawn_seed(seed), checkpoint) as left:
+        digest = _digest(qubos, plan, connection, seed)
+        granted = call.granted(max_qpu_seconds, _unpaid(plan, digest, checkpoint), "a QPU")
+        with kept.opened(digest, drawn_seed(seed), checkpoint) as left:
             programs = [programmed(plan, one, qubos, left.seed) for one in plan.submissions]
             jobs = [self._job(connection, plan, *pair) for pair in zip(plan.submissions, programs, strict=True)]
             outcome = Run(jobs, connection, left, Terms(granted, deadline, patience), progress).bring_home()
@@ -148,11 +149,8 @@ class QpuBackend:
         **options: Any,
     ) -> Usage:
         """Access time by the chip's published timing, but for what an earlier call has left paid."""
-        from hqml_ocean.cloud import kept
-
-        _, plan = self._planned(qubos, reads, Annealing.among(options), time_limit)
-        paid = kept.answered_before(_digest(qubos, plan, seed), len(plan.submissions), options.get("checkpoint"))
-        seconds = sum(plan.qpu_seconds(one) for one in plan.submissions if one.number not in paid)
+        connection, plan = self._planned(qubos, reads, Annealing.among(options), time_limit)
+        seconds = _unpaid(plan, _digest(qubos, plan, connection, seed), options.get("checkpoint"))
         return Usage(seconds=seconds, qpu_seconds=seconds)
 
     def close(self) -> None:
@@ -190,6 +188,7 @@ class QpuBackend:
             options["auto_scale"] = False  # the program is within the chip's ranges already
         return Job(
             qpu_seconds=plan.qpu_seconds(submission),
+            solver=solver,
             send=lambda label: solver.sample_ising(h, J, label=label, **options),
             read=lambda future: _read(future, program, submission.reads),
         )
@@ -212,10 +211,20 @@ def _chip_of(solver: Any) -> Chip:
     return Chip(solver.name, solver.graph_id or solver.name, solver.properties)
 
 
-def _digest(qubos: Sequence[Qubo], plan: Plan, seed: int | None) -> str:
+def _digest(qubos: Sequence[Qubo], plan: Plan, connection: Connection, seed: int | None) -> str:
     from hqml_ocean.cloud.kept import digest
 
-    return digest(qubos, plan.chip.name, plan.chip.graph_id, plan.annealing, plan.submissions, seed)
+    given = None if seed is None else int(seed)
+    chip = (connection.endpoint, plan.chip.name, plan.chip.graph_id)
+    return digest(qubos, *chip, plan.annealing, plan.submissions, given)
+
+
+def _unpaid(plan: Plan, digest: str, checkpoint: str | os.PathLike[str] | None) -> float:
+    """Access time of the submissions that no earlier call has made."""
+    from hqml_ocean.cloud.kept import answered_before
+
+    paid = answered_before(digest, len(plan.submissions), checkpoint)
+    return sum(plan.qpu_seconds(one) for one in plan.submissions if one.number not in paid)
 
 
 def _read(future: Any, program: Programmed, reads: int) -> tuple[States, dict[str, float]]:
@@ -248,5 +257,6 @@ def _timing(future: Any) -> dict[str, float]:
     timing = {name: float(value) for name, value in dict(future.timing).items() if isinstance(value, int | float)}
     if future.time_received is not None and future.time_solved is not None:
         timing["at_service"] = max((future.time_solved - future.time_received).total_seconds(), 0.0) * 1e6
-    timing[CHARGED] = timing.get("qpu_access_time", 0.0)
+    if "qpu_access_time" in timing:
+        timing[CHARGED] = timing["qpu_access_time"]
     return timing

@@ -128,7 +128,7 @@ def _gather(gathered: Sequence[_Gathered], plan: Plan, done: Done) -> None:
         found = gathered[one.model]
         found.states.append(states)
         found.broken.append(broken)
-        found.submissions.append(about)
+        found.submissions.append(dict(about))
         found.embedded = model
         for name, sapi in CHARGED.items():
             found.timing[name] += timing.get(sapi, 0.0) * share

@@ -12,6 +12,9 @@ from hqml.errors import UnsupportedModel
 from hqml.qubo import Floats
 from hqml_ocean.chip.chip import Chip
 
+READS_AT_ONCE = 128
+"""Reads whose energies are computed at a time: 40,000 couplers are then 40 MB."""
+
 SLACK = 1e-9
 """Of a range's width: by so much a value may miss its range, for a model scaled to fill it is rounded."""
 
@@ -34,8 +37,12 @@ class Program:
 
     def energies(self, spins: npt.NDArray[np.int8]) -> Floats:
         """Energy of each state: (reads,). `spins` is (reads, k), -1 and +1, in the order of `qubits`."""
-        ends = spins[:, np.searchsorted(self.qubits, self.pairs)]
-        return np.asarray(spins @ self.h + (ends[:, :, 0] * ends[:, :, 1]) @ self.J)
+        first, second = np.searchsorted(self.qubits, self.pairs).T
+        energies = spins @ self.h
+        for start in range(0, len(spins), READS_AT_ONCE):
+            block = slice(start, start + READS_AT_ONCE)
+            energies[block] += (spins[block][:, first] * spins[block][:, second]) @ self.J
+        return np.asarray(energies)
 
 
 def check(program: Program, chip: Chip) -> None:

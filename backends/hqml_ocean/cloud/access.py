@@ -61,7 +61,7 @@ class Access:
         if not found.get("token"):
             raise AccessDenied(NO_TOKEN)
         if (address := found.get("endpoint")) and urlsplit(address).scheme not in ("http", "https"):
-            raise ParameterError(f"an endpoint must begin with http:// or https://, found {address!r}")
+            raise ParameterError("an endpoint must begin with http:// or https://; check DWAVE_API_ENDPOINT")
         hide(found["token"])
         return found
 

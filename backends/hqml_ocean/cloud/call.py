@@ -8,7 +8,7 @@ import dimod
 
 from hqml.errors import BudgetExceeded, ServiceTimeout
 from hqml.options import finite_number, no_less
-from hqml_ocean.cloud.jobs import Outcome, kept_note
+from hqml_ocean.cloud.jobs import ROUNDING, Outcome, kept_note
 from hqml_ocean.cloud.kept import Kept
 
 
@@ -16,14 +16,20 @@ def granted(max_qpu_seconds: float | None, needed: float, what: str) -> float:
     """The metered seconds that this call may spend.
 
     Raises:
-        BudgetExceeded: none were granted. Who goes through `hqml.sample` is refused there already.
+        BudgetExceeded: none were granted, or too few. Who goes through `hqml.sample` is refused there already.
     """
     if max_qpu_seconds is None:
         raise BudgetExceeded(
             f"{what} is metered; grant it time, e.g. max_qpu_seconds={no_less(needed)} (estimate); "
             "nothing was submitted"
         )
-    return finite_number("max_qpu_seconds", max_qpu_seconds, above=0, unit="seconds")
+    allowed = finite_number("max_qpu_seconds", max_qpu_seconds, above=0, unit="seconds")
+    if needed > allowed * (1 + ROUNDING):
+        raise BudgetExceeded(
+            f"{what} would take about {no_less(needed)} s of metered time, max_qpu_seconds is {allowed:.3g}; "
+            "nothing was submitted. Grant more, or ask for fewer reads or models"
+        )
+    return allowed
 
 
 def whole(
@@ -40,7 +46,7 @@ def whole(
     present = [one for one in found if one is not None]
     if len(present) == len(found):
         return present
-    left = kept_note(outcome.answers, kept.seed)
+    left = kept_note(outcome.answers, kept)
     if outcome.ending == "interrupted":
         raise KeyboardInterrupt(left)
     raise ServiceTimeout(f"the time limit of {time_limit:g} s is over; what was in the queue is cancelled. {left}")

@@ -6,8 +6,8 @@ import atexit
 import hashlib
 import os
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -43,6 +43,8 @@ class Connection:
 
     endpoint: str
     client: Any = field(repr=False)
+    users: int = 0
+    dropped: bool = False
     _solvers: dict[tuple[str, str | None], Any] = field(default_factory=dict, repr=False)
 
     def solver(self, kind: str, name: str | None) -> Any:
@@ -55,10 +57,10 @@ class Connection:
         Raises:
             AccessDenied, ServiceError: there is none, or the service cannot be asked.
         """
-        key = (kind, name)
-        if key not in self._solvers:
-            self._solvers[key] = self._found(kind, name)
-        return self._solvers[key]
+        solver = self._solvers.get((kind, name))
+        if solver is None:
+            solver = self._solvers[kind, name] = self._found(kind, name)
+        return solver
 
     def forget_solvers(self) -> None:
         """Ask for solvers anew when next needed: one that refuses work may have been recalibrated, or be gone."""
@@ -70,15 +72,24 @@ class Connection:
         Raises:
             AccessDenied, ServiceError: the service cannot be asked.
         """
-        found = answered(lambda: self._problems().list_problems(label=label, max_results=10), self.endpoint)
+
+        def ask() -> Any:
+            with self._problems() as problems:
+                return problems.list_problems(label=label, max_results=10)
+
+        found = answered(ask, self.endpoint)
         return next((str(one.id) for one in found if one.label == label), None)
 
     def cancel(self, jobs: list[str]) -> None:
         """Ask the service to drop jobs that have not begun, and do not wait long for its word."""
 
+        def drop_them() -> None:
+            with self._problems() as problems:
+                problems.cancel_problems(jobs)
+
         def ask() -> None:
             with suppress(HqmlError):
-                answered(lambda: self._problems().cancel_problems(jobs), self.endpoint)
+                answered(drop_them, self.endpoint)
 
         thread = threading.Thread(target=ask, name="hqml_ocean.cancel", daemon=True)
         thread.start()
@@ -141,12 +152,30 @@ def connection(access: Access) -> Connection:
         return _connections[key]
 
 
+@contextmanager
+def in_use(one: Connection) -> Iterator[None]:
+    """Hold a connection: one that is dropped meanwhile is closed when nobody holds it any more."""
+    with _lock:
+        one.users += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            one.users -= 1
+            last = one.dropped and one.users == 0
+        if last:
+            _close(one)
+
+
 def drop(broken: Connection) -> None:
-    """Close a connection whose client no longer answers, so that the next call makes a new one."""
+    """Give up a connection whose client no longer answers: the next call makes a new one."""
     with _lock:
         for key in [key for key, one in _connections.items() if one is broken]:
             del _connections[key]
-    _close(broken)
+        broken.dropped = True
+        idle = broken.users == 0
+    if idle:
+        _close(broken)
 
 
 def close_all() -> None:
@@ -160,9 +189,8 @@ def close_all() -> None:
 
 
 def _key(configuration: dict[str, Any]) -> tuple[str, ...]:
-    """What tells connections apart; of the token a digest, so that the key may be seen."""
-    token = hashlib.sha256(configuration["token"].encode()).hexdigest()
-    return (*(str(configuration.get(name)) for name in ("endpoint", "region", "proxy")), token)
+    """What tells connections apart: a digest of all that a client is made of, so that the key may be seen."""
+    return (hashlib.sha256(repr(sorted(configuration.items(), key=str)).encode()).hexdigest(),)
 
 
 def _made(configuration: dict[str, Any]) -> Connection:

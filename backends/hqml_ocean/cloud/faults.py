@@ -158,6 +158,14 @@ def is_unknown(error: BaseException) -> bool:
     return code_of(error) == 404
 
 
+def is_final(error: BaseException) -> bool:
+    """Whether the service says that there will be no answer to a job, so that it may be sent again."""
+    from dwave.cloud import exceptions as cloud
+
+    ended = cloud.SolverFailureError | cloud.SolverOfflineError
+    return isinstance(error, ended) or was_cancelled(error) or is_unknown(error)
+
+
 def was_cancelled(error: BaseException) -> bool:
     """Whether the job was cancelled before it ran."""
     from dwave.cloud import exceptions as cloud

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from time import monotonic, sleep
 from typing import Any, Literal, TypeAlias
@@ -18,7 +19,7 @@ from typing import Any, Literal, TypeAlias
 from hqml.errors import BudgetExceeded, HqmlError, ServiceTimeout
 from hqml.qubo import States
 from hqml_ocean.cloud import faults
-from hqml_ocean.cloud.client import Connection, drop
+from hqml_ocean.cloud.client import Connection, drop, in_use
 from hqml_ocean.cloud.kept import Answer, Kept, Sent
 
 IN_FLIGHT = 4
@@ -66,11 +67,13 @@ class Job:
 
     Attributes:
         qpu_seconds: metered time it is expected to take.
+        solver: of the client, that it is for.
         send: submits it under a label, and gives the client's future.
-        read: the states and the timing (microseconds, of them CHARGED) in what the client's future gives.
+        read: the states and the timing (microseconds, CHARGED among them where it is told) of the client's future.
     """
 
     qpu_seconds: float
+    solver: Any
     send: Callable[[str], Any]
     read: Callable[[Any], tuple[States, dict[str, float]]]
 
@@ -135,12 +138,17 @@ class _Flight:
         return then
 
 
-def kept_note(answers: Sequence[Answer | None], seed: int) -> str:
+def kept_note(answers: Sequence[Answer | None], kept: Kept) -> str:
     """What a user can count on after a call that did not end well."""
     done = sum(answer is not None for answer in answers)
+    if kept.temporary:
+        return (
+            f"{done} of {len(answers)} submissions are answered, and lost: the user's caches cannot be written, or "
+            "another process makes the same call"
+        )
     return (
         f"{done} of {len(answers)} submissions are answered and kept: the same call (same data and options, "
-        f"seed={seed}) goes on from there"
+        f"seed={kept.seed}) goes on from there"
     )
 
 
@@ -169,6 +177,8 @@ class Run:
         self._waiting: deque[int] = deque()
         self._flights: list[_Flight] = []
         self._spent = 0.0
+        self._measured = False
+        self._excess = 1.0  # by how much submissions have been seen to take more than estimated
         self._news = monotonic()
         self._failure: HqmlError | None = None
 
@@ -179,6 +189,13 @@ class Run:
             AccessDenied, ServiceError: the service failed; what has been answered is kept.
             BudgetExceeded: the next submission might exceed what was granted; what has been answered is kept.
         """
+        with in_use(self._connection):
+            try:
+                return self._brought_home()
+            finally:
+                self._cancel()
+
+    def _brought_home(self) -> Outcome:
         ending: Ending = "all"
         try:
             self._take_up()
@@ -192,7 +209,6 @@ class Run:
                 self._look()
         except KeyboardInterrupt:
             ending = "interrupted"
-        self._cancel()
         if self._failure is not None and ending != "interrupted":
             raise self._told(self._failure)
         return Outcome(self._answers, ending, self._spent)
@@ -221,7 +237,8 @@ class Run:
     # Sending.
 
     def _send_more(self) -> None:
-        while self._waiting and len(self._flights) < IN_FLIGHT and self._failure is None:
+        most = IN_FLIGHT if self._measured else 1  # what one really takes is known before others are sent
+        while self._waiting and len(self._flights) < most and self._failure is None:
             if not self._can_afford(self._waiting[0]):
                 return
             number = self._waiting.popleft()
@@ -230,8 +247,9 @@ class Run:
             self._send(flight)
 
     def _can_afford(self, number: int) -> bool:
-        needed = self._jobs[number].qpu_seconds
-        committed = sum(self._jobs[one.number].qpu_seconds for one in self._flights if not one.taken_up)
+        needed = self._jobs[number].qpu_seconds * self._excess
+        on_their_way = [one.number for one in self._flights if not one.taken_up]
+        committed = sum(self._jobs[one].qpu_seconds for one in on_their_way) * self._excess
         if self._spent + committed + needed <= self._terms.granted * (1 + ROUNDING):
             return True
         if not self._flights:  # else what those on their way really take will tell
@@ -290,10 +308,10 @@ class Run:
             self._see_to(flight)
 
     def _see_to(self, flight: _Flight) -> None:
+        done = next((future for future in flight.futures if future.done()), None)
         job = next((future.id for future in flight.futures if future.id), None)
         if job and flight.sent.job is None:
             self._accepted(flight, str(job))
-        done = next((future for future in flight.futures if future.done()), None)
         if done is not None:
             self._landed(flight, done)
         elif then := flight.due():
@@ -309,7 +327,9 @@ class Run:
         """Ask for the answer to a job that the service has accepted."""
         flight.asked = monotonic()
         try:
-            flight.futures.append(self._connection.client.retrieve_answer(flight.sent.job))
+            future = self._connection.client.retrieve_answer(flight.sent.job)
+            future.solver = self._jobs[flight.number].solver  # else the client asks for it, which must be online then
+            flight.futures.append(future)
         except Exception as error:  # the client was closed meanwhile
             self._not_answered(flight, error)
 
@@ -323,13 +343,22 @@ class Run:
                 self._not_answered(flight, error)
             return
         answer = Answer(states, timing, flight.sent.job or "", monotonic() - flight.since)
-        self._kept.keep(flight.number, answer)
         self._answers[flight.number] = answer
         self._flights.remove(flight)
         self._news = monotonic()
         if not flight.taken_up:  # what an earlier call has sent was granted there
-            self._spent += timing.get(CHARGED, 0.0) / 1e6
+            self._charge(self._jobs[flight.number].qpu_seconds, timing)
+        with suppress(OSError, HqmlError):  # a full disk loses the next call something, not this one
+            self._kept.keep(flight.number, answer)
         self._report()
+
+    def _charge(self, expected: float, timing: Mapping[str, float]) -> None:
+        """Note what a submission has taken; where it is not told, what was expected."""
+        charged = timing[CHARGED] / 1e6 if CHARGED in timing else expected
+        self._spent += charged
+        self._measured = True
+        if expected > 0:
+            self._excess = max(self._excess, charged / expected)
 
     def _not_answered(self, flight: _Flight, error: Exception) -> None:
         """Asking for a job that was accepted has failed."""
@@ -339,7 +368,7 @@ class Run:
         if faults.may_pass(error) or (doubtful and flight.doubts < DOUBTS):
             flight.postpone(lambda: self._ask_for(flight))
             return
-        if not unreadable:  # the service says that there will be no answer
+        if faults.is_final(error):
             self._kept.forget(flight.number)
         if flight.taken_up and faults.was_cancelled(error):  # by the earlier call, when it gave up
             self._flights.remove(flight)
@@ -368,7 +397,7 @@ class Run:
                 f"no news from the D-Wave service at {self._connection.endpoint} for {silence:.0f} s "
                 f"({self._states()}); see `dwave ping`, or wait longer with patience="
             )
-        drop(self._connection)  # its client may be asking in vain for ever
+            drop(self._connection)  # its client may be asking in vain for ever
         return True
 
     def _states(self) -> str:
@@ -389,7 +418,7 @@ class Run:
         done = sum(answer is not None for answer in self._answers)
         if not done and not self._flights:
             return failure
-        return type(failure)(f"{failure}. {kept_note(self._answers, self._kept.seed)}")
+        return type(failure)(f"{failure}. {kept_note(self._answers, self._kept)}")
 
     def _report(self) -> None:
         if self._progress is not None:

@@ -11,12 +11,15 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 import time
 import uuid
 import zipfile
+import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -83,8 +86,8 @@ class Kept:
             with open(self._file(number, "npz"), "rb") as file, np.load(file, allow_pickle=False) as stored:
                 about = json.loads(str(stored["about"]))
                 return Answer(stored["states"].astype(np.int8), about["timing"], about["job"], about["seconds"])
-        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
-            return None  # missing, or cut short by a crash
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
+            return None  # missing, or spoiled by a crash
 
     def sent(self, number: int) -> Sent | None:
         """A submission that an earlier call has sent, and whose answer it did not see."""
@@ -163,19 +166,41 @@ def opened(digest: str, seed: int, folder: str | os.PathLike[str] | None = None)
     """
     own = _folder(digest, folder)
     try:
-        own.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = open(own / "lock", "ab")  # noqa: SIM115 - held as long as the call
+        lock = _locked(own)
     except OSError as error:
         if folder is not None:
             raise FormatError(f"cannot keep answers in {folder}: {error.strerror}; name a folder of yours") from error
         return _private(seed)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:  # another process makes the same call at this moment
-        lock.close()
+    if lock is None:  # another process makes the same call at this moment
         return _private(seed)
-    _remove_old(own)
+    if folder is None:
+        _remove_old(own)
     return Kept(own, _settled_seed(own, seed), _lock=lock)
+
+
+def _locked(own: Path) -> BinaryIO | None:
+    """Make a folder and hold it; None where another process holds it.
+
+    Who ends well removes the folder with the lock in it, so that a lock counts only if it is still the one in the
+    folder. Where the file system has no locks, equal calls at the same moment are not told apart.
+    """
+    while True:
+        own.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            lock = open(own / "lock", "ab")  # noqa: SIM115 - held as long as the call
+        except FileNotFoundError:
+            continue
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            return None
+        except OSError:
+            return lock
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(lock.fileno()), os.stat(own / "lock")):
+                return lock
+        lock.close()
 
 
 def answered_before(digest: str, count: int, folder: str | os.PathLike[str] | None = None) -> set[int]:
@@ -207,9 +232,11 @@ def _settled_seed(folder: Path, seed: int) -> int:
 
 
 def _remove_old(own: Path) -> None:
+    """Remove what calls of long ago have left in the user's caches; folders of other kinds are none of ours."""
     for folder in own.parent.iterdir():
         try:
-            if folder != own and folder.is_dir() and time.time() - folder.stat().st_mtime > MONTH:
+            ours = re.fullmatch("[0-9a-f]{32}", folder.name) and (folder / "call.json").is_file()
+            if ours and folder != own and time.time() - folder.stat().st_mtime > MONTH:
                 shutil.rmtree(folder, ignore_errors=True)
         except OSError:
             continue

@@ -37,7 +37,7 @@ class Redaction(logging.Filter):
 
     def cleaned(self, text: str) -> str:
         """The text without any secret that is known, or that stands beside its name."""
-        for secret in self._secrets:
+        for secret in tuple(self._secrets):
             text = text.replace(secret, HIDDEN)
         return NAMED.sub(rf"\1{HIDDEN}", text)
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from hqml_ocean.cloud.jobs import Job
 
 PATIENCE = 600.0
-"""Seconds without news after which a service is given up, queue included."""
+"""Seconds without an answer after which a service is given up, queue included."""
 
 ENERGY_TOLERANCE = 1e-3
 """Relative difference of an answer's energies from those of its states above which the answer is corrupt. Loose, since
@@ -84,7 +84,8 @@ class QpuBackend:
             qubos: dense or sparse models.
             reads: anneals of each model.
             seed: draws the gauges (`spin_reversal_transforms`).
-            time_limit: seconds for the whole call. What is still in the queue then is cancelled.
+            time_limit: seconds for the whole call. What is still in the queue then is cancelled. A single request (for
+                the chip, an embedding) is not cut short.
             max_qpu_seconds: access time granted to this call. Nothing is submitted that might exceed it.
             annealing_time: microseconds an anneal; none is the chip's default.
             chain_strength: in units of the model's energy written with spins; none is uniform torque compensation.
@@ -93,7 +94,8 @@ class QpuBackend:
             spin_reversal_transforms: gauges that the reads of a model are spread over, each a submission of its own;
                 submissions that are made anyway have each their own. 0 leaves the models as they are.
             side_by_side: put as many models on the chip at a time as fit; else one a submission.
-            patience: seconds without any news from the service after which it is given up.
+            patience: seconds in which the service has neither accepted nor answered any submission, after which it is
+                given up: raise it where queues are long. A single request may take up to half a minute beyond.
             checkpoint: folder for what has been submitted and answered; none is one in the user's caches.
             progress: called with the share done.
 

@@ -5,8 +5,6 @@ import pickle
 import re
 import subprocess
 import sys
-import threading
-from time import perf_counter, sleep
 from typing import ClassVar
 
 import numpy as np
@@ -231,27 +229,32 @@ def test_a_fit_that_failed_goes_on_where_it_ended(node):
 
 
 def test_one_client_serves_a_process_and_can_be_closed(node):
-    def workers():
-        """Threads of Ocean's clients, which are called after what they do."""
-        return sum("(_do_" in thread.name for thread in threading.enumerate())
+    # In a process of its own: other tests have clients of theirs.
+    program = """
+import threading, time
+import numpy as np, hqml
+from hqml_ocean import QpuBackend
+from hqml_ocean.cloud import client
 
-    client.close_all()
-    _wait_until(lambda: workers() == 0)
-    hqml.sample(MODELS[0], "qpu", reads=5, max_qpu_seconds=1)
-    one = workers()
-    assert one > 0
-    for backend in ("qpu", QpuBackend(), "hybrid"):
-        hqml.sample(MODELS[0], backend, max_qpu_seconds=1)
-    assert workers() == one
-    client.close_all()
-    _wait_until(lambda: workers() == 0)
+def workers():
+    return sum("(_do_" in thread.name for thread in threading.enumerate())  # called after what a client's thread does
 
-
-def _wait_until(happened, seconds=60.0):
-    end = perf_counter() + seconds
-    while not happened():
-        assert perf_counter() < end
-        sleep(0.1)
+counts = [workers()]
+for backend in ("qpu", "qpu", QpuBackend(), "hybrid"):
+    hqml.sample(np.diag([-1.0, 1.0]), backend, max_qpu_seconds=1)
+    counts.append(workers())
+client.close_all()
+end = time.monotonic() + 60
+while workers() and time.monotonic() < end:
+    time.sleep(0.1)
+print(*counts, workers())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert done.stderr == ""
+    before, *held, after = map(int, done.stdout.split())
+    assert (before, after) == (0, 0)
+    assert held[0] > 0
+    assert len(set(held)) == 1
 
 
 def test_a_program_that_used_it_ends_at_once(node):

@@ -262,7 +262,7 @@ def _grant(
     if granted is None:
         about = f"e.g. max_qpu_seconds={no_less(needed)} (estimate)"
         raise BudgetExceeded(f"backend {name!r} is metered; grant it time, {about}")
-    if not needed <= granted:  # an estimate of NaN is not within any grant
+    if needed > granted:
         raise BudgetExceeded(
             f"backend {name!r} would take about {no_less(needed)} s of metered time, max_qpu_seconds is {granted:.3g}; "
             "nothing was submitted. Grant more, or ask for fewer reads or models"

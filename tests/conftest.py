@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 
@@ -18,6 +19,17 @@ def shared_data() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"the benchmark data is missing: {SHARED}")
     return SHARED
+
+
+@pytest.fixture
+def no_other_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the machine is set up for, a test talks to its own quantum node, past any proxy."""
+    for name in list(os.environ):
+        if name.startswith("DWAVE_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+    monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
+    monkeypatch.setenv("DWAVE_CONFIG_FILE", os.devnull)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -35,19 +35,10 @@ from hqml_ocean.node.journal import CANCELLED, COMPLETED, IN_PROGRESS, PENDING, 
 from hqml_ocean.node.testing import RunningNode, node_process, running_node
 from hqml_ocean.node.tokens import Tokens
 
+pytestmark = pytest.mark.usefixtures("no_other_service")
+
 HQML = [sys.executable, "-m", "hqml.cli"]
 DWAVE = [str(Path(sys.executable).with_name("dwave"))]
-
-
-@pytest.fixture(autouse=True)
-def _no_other_service(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the machine is set up for, the tests talk to their own node, past any proxy."""
-    for name in list(os.environ):
-        if name.startswith("DWAVE_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
-    monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
-    monkeypatch.setenv("DWAVE_CONFIG_FILE", os.devnull)
 
 
 @pytest.fixture(scope="module")

@@ -31,19 +31,9 @@ from hqml_ocean.node.faults import Faults, faults_from
 from hqml_ocean.node.journal import PENDING, Journal
 from hqml_ocean.node.testing import RunningNode, node_process, running_node, tokens_file
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_other_service")]
 
 HQML = [sys.executable, "-m", "hqml.cli"]
-
-
-@pytest.fixture(autouse=True)
-def _no_other_service(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in list(os.environ):
-        if name.startswith("DWAVE_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
-    monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
-    monkeypatch.setenv("DWAVE_CONFIG_FILE", os.devnull)
 
 
 @pytest.fixture(scope="module")

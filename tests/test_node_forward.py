@@ -33,19 +33,11 @@ from hqml_ocean.node.settings import Settings
 from hqml_ocean.node.testing import RunningNode, environment_of, node_process, running_node, served, tokens_file
 from hqml_ocean.node.upstream import Upstream
 
+pytestmark = pytest.mark.usefixtures("no_other_service")
+
 REAL = "marked-real-token"
 
 Web = Callable[..., httpx.Client]
-
-
-@pytest.fixture(autouse=True)
-def _no_other_service(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in list(os.environ):
-        if name.startswith("DWAVE_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
-    monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
-    monkeypatch.setenv("DWAVE_CONFIG_FILE", os.devnull)
 
 
 @pytest.fixture(scope="module")

@@ -227,7 +227,7 @@ def test_control_errors_make_it_worse() -> None:
 
 
 def test_a_real_size_chip_solves_a_dense_model() -> None:
-    # 30 dense variables on a full Advantage; the minimum is that of the proven enumeration.
+    # 24 dense variables on a full Advantage; the minimum is that of the proven enumeration.
     model = dense(24, seed=3)
     best = hqml.sample(model, "exact").first.energy
     found = hqml.sample(model, "qpu-offline", reads=200, seed=0, qubit_yield=0.98)

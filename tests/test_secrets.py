@@ -102,7 +102,7 @@ def test_nothing_that_a_program_gets_has_it(node, log, tmp_path):
     infos = hqml.available_backends()
     assert [info.available for info in infos if info.name in ("qpu", "hybrid")] == [True, True]
     assert_clean(*texts_of(*backends, *samples, *fitted, *infos), log.getvalue())
-    assert "dwave.cloud" in {record.split(".client")[0] for record in logging.root.manager.loggerDict}
+    assert "Client init called with" in log.getvalue()  # which has the token in it
     assert len(log.getvalue()) > 10_000  # the client has told a lot at these levels
     assert_files_clean(tmp_path)
 
@@ -195,8 +195,8 @@ def test_no_command_shows_it(tmp_path):
         watching.join()
     for (out, err), status, command in results:
         assert_clean(out, err)
-        assert status == (0 if command in commands[:5] else status), (command, err)
-        assert "--debug" not in command or status in (1, 2)
+        fails = "--debug" in command  # too small a grant, and nobody at the address
+        assert status in ((1, 2) if fails else (0,)), (command, err)
     assert any("hqml.cli\0node\0serve" in line for line in seen)
     assert_clean(*seen)
     assert_files_clean(tmp_path)

@@ -90,10 +90,8 @@ class HybridBackend:
         solver = opened.solver("hybrid", self._access.solver)
         limits = _limits(solver, qubos, time_limit)
         rate = _rate(solver)
-        digest = kept.digest(qubos, opened.endpoint, solver.name, limits, None if seed is None else int(seed))
-        paid = kept.answered_before(digest, len(limits), checkpoint)
-        needed = sum(limit for number, limit in enumerate(limits) if number not in paid) / rate
-        allowed = call.granted(max_qpu_seconds, needed, "a hybrid solver")
+        digest = _digest(qubos, opened, solver, limits, seed)
+        allowed = call.granted(max_qpu_seconds, call.unpaid(limits, digest, checkpoint) / rate, "a hybrid solver")
         with kept.opened(digest, drawn_seed(seed), checkpoint) as left:
             jobs = [_job(solver, *pair) for pair in zip(qubos, limits, strict=True)]
             outcome = Run(jobs, opened, left, Terms(allowed, math.inf, patience + sum(limits)), progress).bring_home()
@@ -113,17 +111,12 @@ class HybridBackend:
         **options: Any,
     ) -> Usage:
         """The time limit, or the least that the service asks for; but for what an earlier call has left paid."""
-        from hqml_ocean.cloud import kept
+        from hqml_ocean.cloud import call
 
         opened = self._connection()
         solver = opened.solver("hybrid", self._access.solver)
         limits = _limits(solver, qubos, time_limit)
-        paid = kept.answered_before(
-            kept.digest(qubos, opened.endpoint, solver.name, limits, None if seed is None else int(seed)),
-            len(limits),
-            options.get("checkpoint"),
-        )
-        seconds = sum(limit for number, limit in enumerate(limits) if number not in paid)
+        seconds = call.unpaid(limits, _digest(qubos, opened, solver, limits, seed), options.get("checkpoint"))
         return Usage(seconds=seconds, qpu_seconds=seconds / _rate(solver))
 
     def close(self) -> None:
@@ -136,6 +129,12 @@ class HybridBackend:
         from hqml_ocean.cloud.client import connection
 
         return connection(self._access)
+
+
+def _digest(qubos: Sequence[Qubo], opened: Connection, solver: Any, limits: list[float], seed: int | None) -> str:
+    from hqml_ocean.cloud.kept import digest
+
+    return digest(qubos, opened.endpoint, solver.name, limits, None if seed is None else int(seed))
 
 
 def _limits(solver: Any, qubos: Sequence[Qubo], time_limit: float | None) -> list[float]:

@@ -222,11 +222,9 @@ def _digest(qubos: Sequence[Qubo], plan: Plan, connection: Connection, seed: int
 
 
 def _unpaid(plan: Plan, digest: str, checkpoint: str | os.PathLike[str] | None) -> float:
-    """Access time of the submissions that no earlier call has made."""
-    from hqml_ocean.cloud.kept import answered_before
+    from hqml_ocean.cloud.call import unpaid
 
-    paid = answered_before(digest, len(plan.submissions), checkpoint)
-    return sum(plan.qpu_seconds(one) for one in plan.submissions if one.number not in paid)
+    return unpaid([plan.qpu_seconds(one) for one in plan.submissions], digest, checkpoint)
 
 
 def _read(future: Any, program: Programmed, reads: int) -> tuple[States, dict[str, float]]:

@@ -22,7 +22,7 @@ PER_READ = {
 }
 """Microseconds of each read, by SAPI's names."""
 
-CHARGED = {
+COSTS = {
     "qpu": "qpu_access_time",
     "programming": "qpu_programming_time",
     "sampling": "qpu_sampling_time",
@@ -80,7 +80,7 @@ def samplesets(
         seconds: of the whole call.
         info: what else a reader should know.
     """
-    gathered = [_Gathered([], [], dict.fromkeys((*CHARGED, "queue", "network"), 0.0), []) for _ in qubos]
+    gathered = [_Gathered([], [], dict.fromkeys((*COSTS, "queue", "network"), 0.0), []) for _ in qubos]
     for one in done:
         _gather(gathered, plan, one)
     results: list[dimod.SampleSet | None] = []
@@ -121,7 +121,7 @@ def _gather(gathered: Sequence[_Gathered], plan: Plan, done: Done) -> None:
         "qubits": done.submission.qubits,
         "reads": done.submission.reads,
         **{name: timing[sapi] for name, sapi in PER_READ.items() if sapi in timing},
-        **{name: timing[sapi] * MICRO for name, sapi in CHARGED.items() if sapi in timing},
+        **{name: timing[sapi] * MICRO for name, sapi in COSTS.items() if sapi in timing},
     }
     decoded = done.programmed.decoded(done.spins, plan.annealing)
     for one, model, (states, broken) in zip(placed, done.programmed.models, decoded, strict=True):
@@ -130,7 +130,7 @@ def _gather(gathered: Sequence[_Gathered], plan: Plan, done: Done) -> None:
         found.broken.append(broken)
         found.submissions.append(dict(about))
         found.embedded = model
-        for name, sapi in CHARGED.items():
+        for name, sapi in COSTS.items():
             found.timing[name] += timing.get(sapi, 0.0) * share
         found.timing["queue"] += waited * share
         found.timing["network"] += network * share

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 import dimod
@@ -9,7 +10,7 @@ import dimod
 from hqml.errors import BudgetExceeded, ServiceTimeout
 from hqml.options import finite_number, no_less
 from hqml_ocean.cloud.jobs import ROUNDING, Outcome, kept_note
-from hqml_ocean.cloud.kept import Kept
+from hqml_ocean.cloud.kept import Kept, answered_before
 
 
 def granted(max_qpu_seconds: float | None, needed: float, what: str) -> float:
@@ -30,6 +31,18 @@ def granted(max_qpu_seconds: float | None, needed: float, what: str) -> float:
             "nothing was submitted. Grant more, or ask for fewer reads or models"
         )
     return allowed
+
+
+def unpaid(seconds: Sequence[float], digest: str, checkpoint: str | os.PathLike[str] | None) -> float:
+    """Metered seconds of the submissions that no earlier call has made.
+
+    Args:
+        seconds: of each submission.
+        digest: of the call.
+        checkpoint: folder in which it would have left something.
+    """
+    paid = answered_before(digest, len(seconds), checkpoint)
+    return sum(one for number, one in enumerate(seconds) if number not in paid)
 
 
 def whole(

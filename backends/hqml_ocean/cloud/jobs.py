@@ -99,7 +99,6 @@ class Outcome:
 
     answers: list[Answer | None]
     ending: Ending
-    spent: float
 
 
 @dataclass
@@ -211,7 +210,7 @@ class Run:
             ending = "interrupted"
         if self._failure is not None and ending != "interrupted":
             raise self._told(self._failure)
-        return Outcome(self._answers, ending, self._spent)
+        return Outcome(self._answers, ending)
 
     # What an earlier call has left.
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
 
 import dimod
 import numpy as np
 
-from hqml.dispatch import AnyBackend, sample
 from hqml.errors import DataError, ProblemError
+from hqml.estimators.annealed import Annealer
 from hqml.problems.svm_dual import svm_dual
 from hqml.qubo import Floats, GramQubo
 from hqml.samples import lowest_distinct
@@ -36,15 +35,11 @@ class Settings:
     base: float
     xi: float
     C: float
-    backend: AnyBackend
-    options: Mapping[str, Any]
-    reads: int
     n_solutions: int
     aggregate: str
     bias: str
     validation_fraction: float
-    time_limit: float | None
-    max_qpu_seconds: float | None
+    annealer: Annealer
 
 
 @dataclass(frozen=True)
@@ -62,21 +57,12 @@ def anneal(tasks: Sequence[Task], settings: Settings, seed: int) -> Annealed:
     kept = [_learned(task, settings, seed) for task in tasks]
     models = [_model(task, rows, settings) for task, rows in zip(tasks, kept, strict=True)]
     built = perf_counter()
-    samplesets: list[dimod.SampleSet] = sample(
-        models,
-        settings.backend,
-        reads=settings.reads,
-        seed=seed,
-        time_limit=settings.time_limit,
-        max_qpu_seconds=settings.max_qpu_seconds,
-        **{"bound": None if len(models) == 1 else False, **settings.options},  # of many slices nobody reads the gaps
-    )
+    sampled = settings.annealer.sample(models, seed)
     solved = perf_counter()
-    machines = [_machine(*one, settings) for one in zip(tasks, kept, models, samplesets, strict=True)]
-    timing = {"build": built - started, "solve": solved - built, "decode": perf_counter() - solved}
-    if metered := [samples.info["timing"]["qpu"] for samples in samplesets if "qpu" in samples.info["timing"]]:
-        timing["qpu"] = sum(metered)
-    return Annealed(machines, samplesets, timing)
+    found = zip(tasks, kept, models, sampled.samplesets, strict=True)
+    machines = [_machine(*one, settings) for one in found]
+    timing = {"build": built - started, **sampled.seconds, "decode": perf_counter() - solved}
+    return Annealed(machines, sampled.samplesets, timing)
 
 
 def tell(machines: Sequence[Machine], settings: Settings, *, stacklevel: int = 3) -> None:

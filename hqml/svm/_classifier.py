@@ -11,9 +11,9 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from hqml.errors import DataError
+from hqml.estimators.validation import data_errors
 from hqml.qubo import Floats
 from hqml.svm._machines import Labels
-from hqml.svm._validation import data_errors
 
 
 class KernelClassifier(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]

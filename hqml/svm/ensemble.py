@@ -9,8 +9,8 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from hqml.errors import ParameterError
+from hqml.estimators.backends import capabilities_of
 from hqml.svm._annealing import Settings, anneal, tell
-from hqml.svm._backends import capabilities_of
 from hqml.svm._machines import Machine, Task
 from hqml.svm.qubo_svc import QuboSVC
 from hqml.svm.slice_ensemble import AUTO_SLICE_SIZE, SliceEnsemble

@@ -7,28 +7,26 @@ from typing import Any
 
 import dimod
 import numpy as np
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.svm import SVC
 from sklearn.utils.validation import check_is_fitted
 
 from hqml.dispatch import AnyBackend
 from hqml.errors import ParameterError
+from hqml.estimators.annealed import AnnealedEstimator
+from hqml.estimators.validation import drawn_seed
 from hqml.options import finite_number, one_of, whole_number
 from hqml.problems.svm_dual import digit_weights
 from hqml.qubo import Floats
 from hqml.svm import _aggregate, _bias
 from hqml.svm._annealing import Settings, anneal, tell
-from hqml.svm._backends import seedable
 from hqml.svm._classifier import KernelClassifier
 from hqml.svm._kernels import Function, Ints, Kernel, blocks, resolved
 from hqml.svm._machines import Machine
-from hqml.svm._validation import drawn_seed
-
-_OWN_PARAMETERS = {"qubos", "model", "backend", "reads", "seed", "time_limit", "max_qpu_seconds"}
 
 
-class QuboSVC(KernelClassifier):
+class QuboSVC(AnnealedEstimator, KernelClassifier):
     """Kernel SVM trained as a QUBO: each multiplier is a number of a few binary digits.
 
     Two classes are one QUBO of samples * n_bits variables; more classes are one such QUBO a class, against the rest,
@@ -205,11 +203,6 @@ class QuboSVC(KernelClassifier):
             default_C = digit_weights(n_bits, base).sum()
         if not np.isfinite(default_C):
             raise ParameterError(f"base={base:g} with n_bits={n_bits} overflows; lower one of them")
-        options = {} if self.backend_options is None else self.backend_options
-        if not isinstance(options, dict) or not all(isinstance(name, str) for name in options):
-            raise ParameterError(f"backend_options must be None or a dict {{name: value}}, found {options!r}")
-        if clash := sorted(set(options) & _OWN_PARAMETERS):
-            raise ParameterError(f"backend_options must not hold {', '.join(clash)}: QuboSVC has parameters for it")
         fraction = finite_number("validation_fraction", self.validation_fraction, above=0)
         if fraction >= 1:
             raise ParameterError(f"validation_fraction must be below 1, found {fraction!r}")
@@ -218,15 +211,11 @@ class QuboSVC(KernelClassifier):
             base=base,
             xi=finite_number("xi", self.xi, least=0),
             C=float(default_C) if self.C is None else finite_number("C", self.C, above=0),
-            backend=self.backend,
-            options=options,
-            reads=whole_number("reads", self.reads),
             n_solutions=whole_number("n_solutions", self.n_solutions),
             aggregate=one_of("aggregate", self.aggregate, _aggregate.RULES),
             bias=one_of("bias", self.bias, _bias.RULES),
             validation_fraction=fraction,
-            time_limit=self.time_limit,
-            max_qpu_seconds=self.max_qpu_seconds,
+            annealer=self._annealer(),
         )
 
     def _keep(self, X: Floats, machines: list[Machine], samplesets: list[dimod.SampleSet]) -> None:
@@ -238,32 +227,3 @@ class QuboSVC(KernelClassifier):
         self.support_vectors_ = np.empty((0, 0)) if self._precomputed else X[self.support_]
         self.dual_coef_ = dual[:, self.support_]
         self.intercept_ = np.array([machine.bias for machine in machines])
-
-    def __getstate__(self) -> dict[str, Any]:
-        # A SampleSet pickles, but no format without code in it (skops) can hold one; plain data fit into all.
-        state = dict(super().__getstate__())
-        if "sampleset_" in state:
-            found = state["sampleset_"] if isinstance(state["sampleset_"], list) else [state["sampleset_"]]
-            state["sampleset_"] = [samples.to_serializable(use_bytes=True) for samples in found]
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        if "sampleset_" in state:
-            found = [dimod.SampleSet.from_serializable(samples) for samples in state["sampleset_"]]
-            self.sampleset_ = found[0] if len(found) == 1 else found
-
-    def __sklearn_clone__(self) -> QuboSVC:
-        # A backend may hold a device or a connection: clones share it, where scikit-learn would copy it deeply.
-        own = self.get_params(deep=False)
-        return type(self)(**{name: own[name] if name == "backend" else clone(own[name], safe=False) for name in own})
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.non_deterministic = not self._repeatable(self.random_state)
-        return tags
-
-    def _repeatable(self, random_state: Any) -> bool:
-        """Whether two fits give the same: fixed seed, a backend that honours it, no clock that ends the search."""
-        fixed = isinstance(random_state, int | np.integer) and self.time_limit is None
-        return fixed and seedable(self.backend, self.backend_options)

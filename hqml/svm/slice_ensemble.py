@@ -12,13 +12,13 @@ import scipy.sparse
 from sklearn.base import clone
 
 from hqml.errors import ParameterError
+from hqml.estimators.validation import drawn_seed
 from hqml.options import one_of, whole_number
 from hqml.qubo import Floats
 from hqml.svm._classifier import KernelClassifier
 from hqml.svm._kernels import Ints, Kernel, blocks, resolved
 from hqml.svm._machines import Labels, Machine, Task
 from hqml.svm._slices import SAMPLINGS, drawn_slices
-from hqml.svm._validation import drawn_seed
 
 AUTO_SLICE_SIZE = 400
 """Samples a slice where the backend sets no limit: on Landsat (Statlog, 4 against 7) the step from 400 samples to all

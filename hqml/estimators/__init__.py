@@ -1,0 +1,1 @@
+"""What every estimator shares: the parameters of its annealing, checks of data, seeds."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -15,11 +16,17 @@ Embedding: TypeAlias = tuple[tuple[int, ...], ...]
 def largest_clique(chip: Chip) -> int:
     """Variables of the largest clique that minorminer finds on the working graph.
 
-    minorminer keeps what it has found out of a chip in the user's caches, by a digest of the working graph.
+    minorminer keeps what it has found out of a chip by a digest of the working graph: in the virtual environment's
+    own folder if there is one, else in the user's data. Where it may not write it finds nothing out, and is asked for
+    one size after the other instead.
     """
-    from minorminer.busclique import busgraph_cache
+    from minorminer.busclique import busgraph_cache, find_clique_embedding
 
-    return len(busgraph_cache(chip.graph).largest_clique())
+    try:
+        return len(busgraph_cache(chip.graph).largest_clique())
+    except OSError:
+        sizes = range(1, len(chip.graph) + 1)
+        return bisect_left(sizes, True, key=lambda size: not find_clique_embedding(size, chip.graph, use_cache=False))
 
 
 @lru_cache(maxsize=16)

@@ -1,8 +1,7 @@
-"""Cliques side by side on a chip: as many of one size as its working qubits have room for.
+"""Cliques on a chip, alone or side by side: as many of one size as its working qubits have room for.
 
-A window is a smaller chip of the same family inside the chip. It is slid over the chip, and wherever no qubit of it is
-used yet minorminer looks for a clique in it (`search.py`). A clique fills only a triangle of its window, so that
-windows overlap. What was found is kept on disk by the chip's graph_id, and checked against its graph when it is read.
+Both are arranged as staircases (`staircase.py`, `arrangement.py`); the clique alone is minorminer's where that has
+shorter chains. What was found is kept on disk by the chip's graph_id, and checked against its graph when it is read.
 """
 
 from __future__ import annotations
@@ -17,15 +16,22 @@ from hqml.errors import FormatError
 from hqml.files import replacing
 from hqml_ocean.caches import caches
 from hqml_ocean.chip import search
+from hqml_ocean.chip.arrangement import alone, arranged
 from hqml_ocean.chip.chip import Chip
 from hqml_ocean.chip.embedding import Embedding, is_valid
 
-VERSION = 1
+VERSION = 2
 """Of the way cliques are packed: part of the name of a cache file."""
 
 STEP = 4
 """Sizes are rounded up to multiples of this. Chains grow with every 4 variables on Chimera, with every 12 and 16 on
 Pegasus and Zephyr, so that nothing is lost, and one search serves slices that differ by a sample or two."""
+
+LONGER = 1
+"""Qubits that a chain of a clique that shares the chip may have more than the longest one of the clique alone."""
+
+LONGEST = 64
+"""Qubits of a chain, more than any has that goes once along a row and once along a column of a chip of today."""
 
 
 TOO_MUCH = {("chimera", 4), ("zephyr", 8)}
@@ -34,7 +40,7 @@ TOO_MUCH = {("chimera", 4), ("zephyr", 8)}
 
 def clique_embedding(chip: Chip, size: int) -> Embedding | None:
     """The embedding of a clique that has the shortest chains; None where it does not fit."""
-    found = _cliques(chip, size)
+    found = _cliques(chip, size, shared=False)
     return found[0][:size] if found else None
 
 
@@ -49,30 +55,27 @@ def side_by_side(chip: Chip, size: int, wanted: int) -> list[Embedding]:
     Returns:
         As many as were found, up to `wanted`; none where not even one fits.
     """
-    if wanted == 1:
-        one = clique_embedding(chip, size)
-        return [] if one is None else [one]
-    return [found[:size] for found in _cliques(chip, size)[1 : wanted + 1]]
+    found = _cliques(chip, size, shared=wanted > 1)
+    return [one[:size] for one in found[:wanted]]
 
 
-def _cliques(chip: Chip, size: int) -> tuple[Embedding, ...]:
-    """The best one, then those that share the chip."""
+def _cliques(chip: Chip, size: int, *, shared: bool) -> tuple[Embedding, ...]:
+    """Those that share the chip, or the best one alone."""
     if size == 1:
-        qubits = tuple(((int(qubit),),) for qubit in sorted(chip.graph))
-        return (qubits[0], *qubits)
+        return tuple(((int(qubit),),) for qubit in sorted(chip.graph))
     rounded = -(-size // STEP) * STEP
     if (chip.topology, rounded) in TOO_MUCH:
         rounded += STEP
-    return _kept(chip, rounded) or _kept(chip, size)
+    return _kept(chip, rounded, shared) or _kept(chip, size, shared)
 
 
-@lru_cache(maxsize=64)
-def _kept(chip: Chip, size: int) -> tuple[Embedding, ...]:
-    file = _file(chip, size)
+@lru_cache(maxsize=128)
+def _kept(chip: Chip, size: int, shared: bool) -> tuple[Embedding, ...]:
+    file = _file(chip, size, shared)
     found = _read(file, chip, size)
     if found is None:
-        found = search.cliques(chip, size)
-        if not found:  # or the search did not survive: the next one may
+        found = _shared(chip, size) if shared else _alone(chip, size)
+        if not found:
             return ()
         with suppress(FormatError, OSError):  # without a cache it only takes longer next time
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -81,9 +84,25 @@ def _kept(chip: Chip, size: int) -> tuple[Embedding, ...]:
     return tuple(found)
 
 
-def _file(chip: Chip, size: int) -> Path:
+def _shared(chip: Chip, size: int) -> list[Embedding]:
+    best = _kept(chip, size, False)
+    return arranged(chip, size, max(map(len, best[0])) + LONGER) or list(best) if best else []
+
+
+def _alone(chip: Chip, size: int) -> list[Embedding]:
+    best = search.clique(chip, size) or alone(chip, size, LONGEST)
+    while best is not None:
+        shorter = alone(chip, size, max(map(len, best)) - 1)
+        if shorter is None:
+            return [best]
+        best = shorter
+    return []
+
+
+def _file(chip: Chip, size: int, shared: bool) -> Path:
     digest = hashlib.sha256(f"{chip.name} {chip.graph_id} {VERSION}".encode()).hexdigest()[:16]
-    return caches() / "embeddings" / f"{chip.topology}-{digest}-{size}.json"
+    kind = "shared" if shared else "alone"
+    return caches() / "embeddings" / f"{chip.topology}-{digest}-{size}-{kind}.json"
 
 
 def _read(file: Path, chip: Chip, size: int) -> list[Embedding] | None:
@@ -93,5 +112,4 @@ def _read(file: Path, chip: Chip, size: int) -> list[Embedding] | None:
         found: list[Embedding] = [tuple(tuple(int(qubit) for qubit in chain) for chain in one) for one in listed]
     except (OSError, ValueError, TypeError):
         return None
-    whole = all(len(one) == size for one in found)
-    return found if whole and is_valid(chip, found[:1]) and is_valid(chip, found[1:]) else None
+    return found if found and all(len(one) == size for one in found) and is_valid(chip, found) else None

@@ -21,14 +21,25 @@ from hqml.errors import FormatError, ParameterError
 from hqml.files import replacing
 
 TRUSTED = (
+    "hqml.boosting.qboost.QBoostClassifier",
+    "hqml.boosting.twin.RelaxedBoostClassifier",
+    "hqml.cluster.k_medoids.QuboKMedoids",
+    "hqml.selection.feature_selector.QuboFeatureSelector",
     "hqml.svm._kernels.Kernel",
     "hqml.svm.ensemble.QuboSVCEnsemble",
+    "hqml.svm.local_svc.LocalQuboSVC",
+    "hqml.svm.local_twin.LocalSVC",
+    "hqml.svm.multiclass_svc.QuboMulticlassSVC",
+    "hqml.svm.multiclass_twin.MulticlassSVC",
     "hqml.svm.qubo_svc.QuboSVC",
+    "hqml.svm.qubo_svr.QuboSVR",
     "hqml.svm.twin.SVCSliceEnsemble",
     "scipy.sparse._csr.csr_array",
     "scipy.sparse._csr.csr_matrix",
+    "sklearn.tree._tree.Tree",
 )
-"""Types that a model file may hold besides those that skops trusts. Sparse arrays are looked into after loading."""
+"""Types that a model file may hold besides those that skops trusts. Sparse arrays and trees are looked into after
+loading."""
 
 _KIND, _LAYOUT = "hqml model", 1
 
@@ -106,7 +117,7 @@ def load_model(path: str | Path) -> Model:
     Raises:
         FormatError: there is no such file, it is not a model file, is damaged, or holds a type that is not trusted.
     """
-    content = _content(Path(path))
+    content = content_of(Path(path))
     bundle = _bundle(path, content)
     if not isinstance(bundle, dict) or bundle.get("kind") != _KIND:
         raise FormatError(f"{path}: is a skops file, but not one of `hqml fit` or save_model; load it with skops.io")
@@ -119,7 +130,7 @@ def load_model(path: str | Path) -> Model:
     return Model(estimator, None if features is None else tuple(features), label, str(bundle.get("version")))
 
 
-def _content(path: Path) -> bytes:
+def content_of(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
@@ -160,7 +171,7 @@ def _check(path: str | Path, estimator: Any, features: Any) -> None:
         check_is_fitted(estimator)
         fitted = isinstance(estimator, BaseEstimator) and callable(getattr(estimator, "predict", None))
         count = int(estimator.n_features_in_)
-        _check_sparse(estimator)
+        _check_contents(estimator)
     except Exception:  # of a damaged estimator anything may be missing
         fitted = False
     if not fitted:
@@ -179,7 +190,7 @@ def _without_the_run(value: Any) -> Any:
         slim = copy.copy(value)
         for name, own in vars(value).items():
             if name == "backend":
-                setattr(slim, name, _backend_name(own))
+                setattr(slim, name, backend_name(own))
             elif name == "backend_options":
                 setattr(slim, name, None)
             elif _is_samples(own):
@@ -199,21 +210,48 @@ def _without_the_run(value: Any) -> Any:
     return value
 
 
-def _check_sparse(value: Any) -> None:
-    """Look into every sparse array of an estimator: an index out of range would reach foreign memory when it is used.
+def _check_contents(value: Any) -> None:
+    """Look into whatever holds indices: one that is out of range would reach foreign memory when it is used.
 
     Raises:
-        ValueError: an array is malformed.
+        ValueError: a sparse array or a tree is malformed.
     """
     from sklearn.base import BaseEstimator
+    from sklearn.tree._tree import Tree
 
     if isinstance(value, BaseEstimator):
-        value = list(vars(value).values())
+        _check_width(value)
+        value = vars(value)
+    if isinstance(value, dict):
+        value = list(value.values())
+    elif isinstance(value, np.ndarray) and value.dtype == object:
+        value = value.ravel().tolist()
     if isinstance(value, list | tuple):
         for one in value:
-            _check_sparse(one)
+            _check_contents(one)
     elif isinstance(value, scipy.sparse.csr_array | scipy.sparse.csr_matrix):
         value.check_format(full_check=True)
+    elif isinstance(value, Tree):
+        _check_tree(value)
+
+
+def _check_width(estimator: Any) -> None:
+    """scikit-learn compares samples with the estimator's number of features, and its tree then trusts them."""
+    tree = getattr(estimator, "tree_", None)
+    if tree is not None and tree.n_features != estimator.n_features_in_:
+        raise ValueError("a tree splits by other features than its estimator takes")
+
+
+def _check_tree(tree: Any) -> None:
+    """Children come after their node and splits are by features there are; `Tree` itself checks its arrays' shapes."""
+    if tree.node_count < 1:
+        raise ValueError("a tree has no nodes")
+    inner = np.flatnonzero(tree.children_left != -1)
+    below = np.stack([tree.children_left[inner], tree.children_right[inner]])
+    if not ((below > inner) & (below < tree.node_count)).all():
+        raise ValueError("a tree has a child out of range")
+    if not ((tree.feature[inner] >= 0) & (tree.feature[inner] < tree.n_features)).all():
+        raise ValueError("a tree splits by a feature out of range")
 
 
 def _is_samples(value: Any) -> bool:
@@ -224,7 +262,7 @@ def _is_samples(value: Any) -> bool:
     return isinstance(value, dimod.SampleSet)
 
 
-def _backend_name(backend: Any) -> str | None:
+def backend_name(backend: Any) -> str | None:
     """The name a backend is registered under, else that of its class."""
     if backend is None or isinstance(backend, str):
         return backend

@@ -283,7 +283,7 @@ def test_a_seed_repeats_a_fit_and_the_estimator_given_is_left_alone() -> None:
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"estimator": SVC()}, "estimator must be None or a QuboSVC, found SVC"),
+        ({"estimator": SVC()}, "estimator must be None, a QuboSVC or a QuboMulticlassSVC, found SVC"),
         ({"estimator": QuboSVC(n_bits=0)}, "n_bits must be"),
         ({"slice_size": "large"}, "slice_size must be"),
         ({"slice_size": 1}, "slice_size must be"),

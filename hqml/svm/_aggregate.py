@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
+from hqml.errors import DataError, ParameterError
+from hqml.options import finite_number
 from hqml.qubo import Floats
+from hqml.svm._kernels import Ints
 
 RULES = ("mean", "best", "boltzmann", "validation")
 
@@ -46,3 +52,57 @@ def validation_weights(accuracies: Floats) -> Floats:
     """Those with the best accuracy on held-out points count the same, all others not: (solutions,), sum 1."""
     best = (accuracies >= accuracies.max() - 1e-12).astype(np.float64)
     return np.asarray(best / best.sum())
+
+
+def weights(rule: str, energies: Floats, accuracies: Callable[[], Floats]) -> Floats:
+    """What each solution counts by one of RULES: (solutions,), sum 1.
+
+    Args:
+        rule: one of RULES.
+        energies: (solutions,).
+        accuracies: called for "validation" only: (solutions,), accuracy of each on held-out points.
+    """
+    if rule == "best":
+        return best_weights(energies)
+    if rule == "boltzmann":
+        return boltzmann_weights(energies)
+    if rule == "validation":
+        return validation_weights(accuracies())
+    return mean_weights(energies)
+
+
+def held_out_share(validation_fraction: Any) -> float:
+    """Check the share that is held out.
+
+    Raises:
+        ParameterError: it does not lie between 0 and 1.
+    """
+    share = finite_number("validation_fraction", validation_fraction, above=0)
+    if share >= 1:
+        raise ParameterError(f"validation_fraction must be below 1, found {share!r}")
+    return share
+
+
+def learning_part(codes: Ints, rows: Ints, share: float, seed: int) -> Ints:
+    """The points, by number, that are not held out: all but a share of every class that has two points or more.
+
+    The draw hangs on the seed and the rows alone: all machines of one slice hold out the same points.
+
+    Args:
+        codes: (points,), class of each point.
+        rows: (points,), where they lie in the training set.
+        share: of each class.
+        seed: of the fit.
+
+    Raises:
+        DataError: no class has two points.
+    """
+    rng = np.random.default_rng([seed, 2, int(rows[0])])
+    held = np.zeros(len(codes), dtype=bool)
+    for code in np.unique(codes):
+        members = rng.permutation(np.flatnonzero(codes == code))
+        if len(members) > 1:
+            held[members[: min(max(1, round(share * len(members))), len(members) - 1)]] = True
+    if not held.any():
+        raise DataError("aggregate='validation' needs a class of two samples or more; use aggregate='mean'")
+    return np.flatnonzero(~held)

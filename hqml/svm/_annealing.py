@@ -109,22 +109,10 @@ def _of(some: Sequence[Machine], machines: Sequence[Machine]) -> str:
 
 
 def _learned(task: Task, settings: Settings, seed: int) -> Ints:
-    """Points that are annealed: all, or those not held out for validation, a share of every class.
-
-    The machines of one slice hold out the same points, since the draw hangs on the seed and the rows alone.
-    """
-    points = len(task.codes)
+    """Points that are annealed: all, or those not held out for validation, a share of every class."""
     if settings.aggregate != "validation":
-        return np.arange(points)
-    rng = np.random.default_rng([seed, 2, int(task.rows[0])])
-    held = np.zeros(points, dtype=bool)
-    for code in np.unique(task.codes):
-        members = rng.permutation(np.flatnonzero(task.codes == code))
-        if len(members) > 1:
-            held[members[: min(max(1, round(settings.validation_fraction * len(members))), len(members) - 1)]] = True
-    if not held.any():
-        raise DataError("aggregate='validation' needs a class of two samples or more; use aggregate='mean'")
-    return np.flatnonzero(~held)
+        return np.arange(len(task.codes))
+    return _aggregate.learning_part(task.codes, task.rows, settings.validation_fraction, seed)
 
 
 def _model(task: Task, learned: Ints, settings: Settings) -> GramQubo:
@@ -147,7 +135,10 @@ def _machine(task: Task, learned: Ints, model: GramQubo, samples: dimod.SampleSe
     states, energies = lowest_distinct(samples, settings.n_solutions)
     solutions = np.zeros((len(states), len(task.signs)))
     solutions[:, learned] = model.multipliers(states) * np.abs(model.scale)
-    alpha = _weights(solutions, energies, learned, task, settings) @ solutions
+    weights = _aggregate.weights(
+        settings.aggregate, energies, lambda: _held_out_accuracies(solutions, learned, task, settings)
+    )
+    alpha = weights @ solutions
     dual = alpha * task.signs
     bias, rule = chosen_bias(settings.bias, times(task.kernel, dual), task.signs, alpha, task.limits)
     return Machine(task.rows, dual, bias, _saturation(alpha[learned], task, learned), rule)
@@ -158,17 +149,6 @@ def _saturation(alpha: Floats, task: Task, learned: Ints) -> float:
     positive, limits = task.signs[learned] > 0, task.limits[learned]
     side = positive if limits[positive].sum() <= limits[~positive].sum() else ~positive
     return float(alpha[side].sum() / limits[side].sum())
-
-
-def _weights(solutions: Floats, energies: Floats, learned: Ints, task: Task, settings: Settings) -> Floats:
-    """What each solution counts: (solutions,), sum 1."""
-    if settings.aggregate == "best":
-        return _aggregate.best_weights(energies)
-    if settings.aggregate == "boltzmann":
-        return _aggregate.boltzmann_weights(energies)
-    if settings.aggregate == "validation":
-        return _aggregate.validation_weights(_held_out_accuracies(solutions, learned, task, settings))
-    return _aggregate.mean_weights(energies)
 
 
 def _held_out_accuracies(solutions: Floats, learned: Ints, task: Task, settings: Settings) -> Floats:

@@ -1,6 +1,7 @@
-"""Binary machines: what each is trained on, and what training leaves of it.
+"""Machines: what they are trained on, and what training leaves of each.
 
-A classifier of two classes is one machine; one of more is a machine a class, that class against the rest.
+A classifier of two classes is one machine; one of more is a machine a class: that class against the rest, where each is
+trained by itself.
 """
 
 from __future__ import annotations
@@ -36,12 +37,31 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Machine:
-    """A trained binary machine: decision(x) = sum_n alpha_n t_n k(x_n, x) + bias.
+class MulticlassTask:
+    """The machines of all classes, to be trained at once.
 
     Attributes:
         rows: (points,), where its points lie in the training set.
-        dual: (points,), alpha_n t_n.
+        kernel: (points, points), Gram matrix of its points.
+        codes: (points,), class of each point.
+        classes: number of classes.
+        limits: (points,), largest size of a point's multipliers.
+    """
+
+    rows: Ints
+    kernel: Floats
+    codes: Ints
+    classes: int
+    limits: Floats
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A trained machine: decision(x) = sum_n dual_n k(x_n, x) + bias.
+
+    Attributes:
+        rows: (points,), where its points lie in the training set.
+        dual: (points,), alpha_n t_n of a binary machine.
         bias: added to every score.
         saturated: share of the smaller class's limits that its multipliers use up.
         bias_rule: the rule that gave the bias, which may not be the one asked for.
@@ -70,11 +90,33 @@ class Labels:
     def machines(self) -> int:
         return 1 if len(self.classes) == 2 else len(self.classes)
 
-    def tasks(self, rows: Ints, kernel: Floats, C: float, class_weight: Any) -> list[Task]:
-        """One task for two classes, else one a class, on the given rows and their Gram matrix."""
+    def tasks(self, rows: Ints, kernel: Floats, C: float, class_weight: Any, only: Ints | None = None) -> list[Task]:
+        """One task for two classes, else one a class, on the given rows and their Gram matrix.
+
+        `only` are the numbers of the machines wanted, where not all are.
+        """
         codes = self.codes[rows]
         targets = [1] if self.machines == 1 else range(self.machines)
+        if only is not None:
+            targets = [targets[machine] for machine in only]
         return [self._task(rows, kernel, codes, target, C, class_weight) for target in targets]
+
+    def multiclass_task(self, rows: Ints, kernel: Floats, class_weight: Any) -> MulticlassTask:
+        """The task of training for all classes at once, on the given rows and their Gram matrix.
+
+        Limits are in proportion to the class weights, and the largest is 1: a larger one would only be cut into larger
+        steps.
+        """
+        codes = self.codes[rows]
+        weights: Floats
+        if class_weight is None:
+            weights = np.ones(len(codes))
+        elif isinstance(class_weight, str) and class_weight == "balanced":
+            counts = np.bincount(codes, minlength=len(self.classes))
+            weights = len(codes) / (len(self.classes) * counts[codes])
+        else:
+            weights = self._given_weights(class_weight)[codes]
+        return MulticlassTask(rows, kernel, codes, len(self.classes), weights / weights.max())
 
     def _task(self, rows: Ints, kernel: Floats, codes: Ints, target: int, C: float, class_weight: Any) -> Task:
         positive = codes == target

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from time import perf_counter
 from typing import Any
 
@@ -20,13 +21,13 @@ from hqml.options import finite_number, one_of, whole_number
 from hqml.problems.svm_dual import digit_weights
 from hqml.qubo import Floats
 from hqml.svm import _aggregate, _bias
-from hqml.svm._annealing import Settings, anneal, tell
-from hqml.svm._classifier import KernelClassifier
-from hqml.svm._kernels import Function, Ints, Kernel, blocks, resolved
-from hqml.svm._machines import Machine
+from hqml.svm._annealing import Annealed, Settings, anneal, tell
+from hqml.svm._classifier import KernelMachines
+from hqml.svm._kernels import Function, Ints
+from hqml.svm._machines import Labels, Machine, Task
 
 
-class QuboSVC(AnnealedEstimator, KernelClassifier):
+class QuboSVC(AnnealedEstimator, KernelMachines):
     """Kernel SVM trained as a QUBO: each multiplier is a number of a few binary digits.
 
     Two classes are one QUBO of samples * n_bits variables; more classes are one such QUBO a class, against the rest,
@@ -138,26 +139,13 @@ class QuboSVC(AnnealedEstimator, KernelClassifier):
         before = perf_counter()
         gram = self._kernel.gram(X, slice(None))
         kernel_seconds = perf_counter() - before
-        annealed = anneal(labels.tasks(rows, gram, settings.C, self.class_weight), settings, seed)
+        annealed = anneal(self._tasks(labels, rows, gram), settings, seed)
         self.C_, self.gamma_, self.seed_ = settings.C, self._kernel.gamma, seed
         self.energies_ = np.array([samples.first.energy for samples in annealed.samplesets])
         self._keep(X, annealed.machines, annealed.samplesets)
         self.timing_ = {"kernel": kernel_seconds, **annealed.timing, "total": perf_counter() - started}
         tell(annealed.machines, settings)
         return self
-
-    def decision_function(self, X: Any) -> Floats:
-        """Decision values: (samples,) for two classes, positive for `classes_[1]`; else (samples, classes).
-
-        Args:
-            X: (samples, features); (samples, training samples) for kernel="precomputed".
-        """
-        X = self._new_data(X)
-        decisions = np.empty((len(X), len(self.intercept_)))
-        for block in blocks(len(X), len(self.support_)):
-            kernel = self._kernel.to_support(X[block], self.support_, self.support_vectors_)
-            decisions[block] = kernel @ self.dual_coef_.T + self.intercept_
-        return decisions[:, 0] if len(self.classes_) == 2 else decisions
 
     def classical_twin(self) -> BaseEstimator:
         """The scikit-learn estimator of equal kernel, gamma, C and class weights, not fitted.
@@ -188,12 +176,18 @@ class QuboSVC(AnnealedEstimator, KernelClassifier):
             class_weight=self.class_weight,
         )
 
-    @property
-    def _precomputed(self) -> bool:
-        return isinstance(self.kernel, str) and self.kernel == "precomputed"
+    def _tasks(self, labels: Labels, rows: Ints, gram: Floats) -> list[Task]:
+        return labels.tasks(rows, gram, self._settings().C, self.class_weight)
 
-    def _resolved_kernel(self, X: Floats) -> Kernel:
-        return resolved(self.kernel, self.gamma, self.degree, self.coef0, X)
+    def _anneal(self, tasks: Sequence[Task], seed: int) -> Annealed:
+        return anneal(tasks, self._settings(), seed)
+
+    def _tell(self, machines: Sequence[Machine], *, stacklevel: int) -> None:
+        tell(machines, self._settings(), stacklevel=stacklevel + 1)
+
+    def _variables(self, classes: int) -> int:
+        """Variables that a sample takes in a QUBO."""
+        return self._settings().n_bits
 
     def _settings(self) -> Settings:
         """Check every parameter that does not hang on the data."""
@@ -203,9 +197,6 @@ class QuboSVC(AnnealedEstimator, KernelClassifier):
             default_C = digit_weights(n_bits, base).sum()
         if not np.isfinite(default_C):
             raise ParameterError(f"base={base:g} with n_bits={n_bits} overflows; lower one of them")
-        fraction = finite_number("validation_fraction", self.validation_fraction, above=0)
-        if fraction >= 1:
-            raise ParameterError(f"validation_fraction must be below 1, found {fraction!r}")
         return Settings(
             n_bits=n_bits,
             base=base,
@@ -214,7 +205,7 @@ class QuboSVC(AnnealedEstimator, KernelClassifier):
             n_solutions=whole_number("n_solutions", self.n_solutions),
             aggregate=one_of("aggregate", self.aggregate, _aggregate.RULES),
             bias=one_of("bias", self.bias, _bias.RULES),
-            validation_fraction=fraction,
+            validation_fraction=_aggregate.held_out_share(self.validation_fraction),
             annealer=self._annealer(),
         )
 
@@ -223,7 +214,4 @@ class QuboSVC(AnnealedEstimator, KernelClassifier):
         binary = len(machines) == 1
         self.alpha_ = np.abs(dual[0]) if binary else np.abs(dual)
         self.sampleset_ = samplesets[0] if binary else samplesets
-        self.support_: Ints = np.flatnonzero(dual.any(axis=0))
-        self.support_vectors_ = np.empty((0, 0)) if self._precomputed else X[self.support_]
-        self.dual_coef_ = dual[:, self.support_]
-        self.intercept_ = np.array([machine.bias for machine in machines])
+        self._keep_machines(X, machines)

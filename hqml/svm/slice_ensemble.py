@@ -17,7 +17,7 @@ from hqml.options import one_of, whole_number
 from hqml.qubo import Floats
 from hqml.svm._classifier import KernelClassifier
 from hqml.svm._kernels import Ints, Kernel, blocks, resolved
-from hqml.svm._machines import Labels, Machine, Task
+from hqml.svm._machines import Labels, Machine
 from hqml.svm._slices import SAMPLINGS, drawn_slices
 
 AUTO_SLICE_SIZE = 400
@@ -33,7 +33,7 @@ _JUDGES = 1000
 class SliceEnsemble(KernelClassifier):
     """Abstract: one SVM a slice of the training set, and their decisions combined.
 
-    A subclass says which estimator a slice is trained like and trains the binary machines of all slices.
+    A subclass says which estimator a slice is trained like and trains the machines of all slices.
     """
 
     def __init__(
@@ -68,9 +68,13 @@ class SliceEnsemble(KernelClassifier):
     def _limit(self) -> float:
         """C of `estimator_`, before class weights."""
 
+    def _tasks(self, labels: Labels, rows: Ints, gram: Floats, limit: float) -> Sequence[Any]:
+        """What is to be trained on a slice: by default a binary machine for two classes, else one a class."""
+        return labels.tasks(rows, gram, limit, self.estimator_.class_weight)
+
     @abstractmethod
-    def _train(self, tasks: Sequence[Task], seed: int) -> list[Machine]:
-        """A machine for each task."""
+    def _train(self, tasks: Sequence[Any], seed: int) -> list[Machine]:
+        """The machines of all slices, slice by slice: one for two classes, else one a class."""
 
     def fit(self, X: Any, y: Any) -> SliceEnsemble:
         """Train on X (samples, features), or (samples, samples) for kernel="precomputed", and y (samples,)."""
@@ -85,11 +89,7 @@ class SliceEnsemble(KernelClassifier):
         self.gamma_ = self._kernel.gamma
         self.slices_ = self._drawn(labels.codes)
         before = perf_counter()
-        tasks = [
-            task
-            for rows in self.slices_
-            for task in labels.tasks(rows, self._kernel.gram(X, rows), limit, model.class_weight)
-        ]
+        tasks = [task for rows in self.slices_ for task in self._tasks(labels, rows, self._kernel.gram(X, rows), limit)]
         self.timing_ = {"kernel": perf_counter() - before}
         self._keep(X, labels, self._train(tasks, self.seed_))
         self.timing_["total"] = perf_counter() - started

@@ -20,6 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier
 
 from hqml.errors import FormatError, ParameterError
 from hqml.model_file import load_model, save_model
@@ -229,6 +230,23 @@ class TestLoading:
         content = skops.io.dumps({"kind": "hqml model", "layout": 1, "estimator": crafted})
         self.refused(tmp_path, content, "holds no fitted estimator that predicts|is not a sound model file")
 
+    @pytest.mark.parametrize(
+        ("field", "value"), [("left_child", 10**6), ("left_child", 0), ("right_child", -5), ("feature", 10**6)]
+    )
+    def test_a_tree_that_points_outside_of_itself_is_refused(self, tmp_path: Path, field: str, value: int) -> None:
+        self.refused(tmp_path, tree_with(**{field: value}), "holds no fitted estimator that predicts")
+
+    def test_a_sound_tree_is_taken(self, tmp_path: Path) -> None:
+        path = tmp_path / "tree.skops"
+        path.write_bytes(tree_with())
+        assert load_model(path).estimator.predict([[0.0, 1.0]]) == [1]
+
+    def test_a_tree_of_more_features_than_its_estimator_takes_is_refused(self, tmp_path: Path) -> None:
+        model = fitted_tree()
+        model.n_features_in_ = 1
+        content = skops.io.dumps({"kind": "hqml model", "layout": 1, "estimator": model})
+        self.refused(tmp_path, content, "holds no fitted estimator that predicts")
+
     def test_a_missing_file_says_how_to_make_one(self, tmp_path: Path) -> None:
         with pytest.raises(FormatError, match="there is no such model; `hqml fit"):
             load_model(tmp_path / "none.skops")
@@ -240,3 +258,19 @@ class TestLoading:
             tree = json.loads(file.read("schema.json"))
         assert "sampleset" not in json.dumps(tree)
         assert str(Path.home()) not in json.dumps(tree)
+
+
+def fitted_tree() -> DecisionTreeClassifier:
+    """Two features; the second decides."""
+    return DecisionTreeClassifier(random_state=0).fit([[0.0, 0.0], [1.0, 1.0], [0.0, 1.0], [1.0, 0.0]], [0, 1, 1, 0])
+
+
+def tree_with(**changes: int) -> bytes:
+    """A model file whose tree has a root with other fields."""
+    model = fitted_tree()
+    state = model.tree_.__getstate__()
+    state["nodes"] = state["nodes"].copy()
+    for field, value in changes.items():
+        state["nodes"][field][0] = value
+    model.tree_.__setstate__(state)
+    return skops.io.dumps({"kind": "hqml model", "layout": 1, "estimator": model})

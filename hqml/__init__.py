@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from hqml.dispatch import sample as sample
     from hqml.dispatch import solve as solve
     from hqml.errors import HqmlError as HqmlError
+    from hqml.onnx_model import to_onnx as to_onnx
     from hqml.qubo import DenseQubo as DenseQubo
     from hqml.qubo import GramQubo as GramQubo
     from hqml.qubo import Qubo as Qubo
@@ -32,20 +33,27 @@ _HOMES = {
     "load_backend": "registry",
     "sample": "dispatch",
     "solve": "dispatch",
+    "to_onnx": "onnx_model",
 }
 _ROOMS = (
     "backend",
+    "boosting",
     "bounds",
+    "cluster",
     "dispatch",
     "errors",
+    "geo",
     "io",
     "model_file",
+    "onnx_model",
     "problems",
     "qubo",
     "samples",
+    "selection",
     "svm",
     "tables",
     "testing",
+    "tuning",
 )
 
 __all__ = sorted(_HOMES)

@@ -21,6 +21,7 @@ NAMES = [
     "load_backend",
     "sample",
     "solve",
+    "to_onnx",
 ]
 
 
@@ -29,7 +30,19 @@ def test_the_public_names_are_these() -> None:
 
 
 def test_dir_lists_the_names_the_rooms_and_the_version() -> None:
-    assert {*NAMES, "io", "problems", "svm", "testing", "__version__"} <= set(dir(hqml))
+    assert {
+        *NAMES,
+        "boosting",
+        "cluster",
+        "geo",
+        "io",
+        "problems",
+        "selection",
+        "svm",
+        "testing",
+        "tuning",
+        "__version__",
+    } <= set(dir(hqml))
 
 
 @pytest.mark.parametrize("name", NAMES)

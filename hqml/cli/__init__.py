@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import click
 
-from hqml.cli import backends, fit, node, predict, solve
+from hqml.cli import backends, fit, map, node, predict, solve
 from hqml.cli.failures import reported
 from hqml.cli.ranks import as_rank, rank_of
 
@@ -64,5 +64,5 @@ def hqml(context: click.Context, /, debug: bool) -> None:
         click.echo(context.get_help())
 
 
-for _command in (backends.command, solve.command, fit.command, predict.command, node.command):
+for _command in (backends.command, solve.command, fit.command, predict.command, map.command, node.command):
     hqml.add_command(_command)

@@ -9,9 +9,9 @@ LEAST ?= 2100
 # Of the wheel all but the slow ones, which test no packaging.
 LEAST_OF_WHEEL ?= 1950
 # What the tests need beside the base install.
-EXTRAS := test,dwave,mpi,node,torch
+EXTRAS := test,dwave,geo,mpi,node,onnx,torch,tuning
 
-.PHONY: demo test test-wheel test-hpc lint bench clean
+.PHONY: demo test test-wheel test-hpc lint bench gallery clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python examples/landsat_demo.py
@@ -40,6 +40,9 @@ lint: $(VENV)/.lint
 
 bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/run.py
+
+gallery: $(VENV)/.test
+	$(BIN)/python docs/gallery.py
 
 clean:
 	rm -rf .venv .venv-wheel build dist out

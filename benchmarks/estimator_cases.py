@@ -14,6 +14,7 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.model_selection import RandomizedSearchCV, train_test_split
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC, SVR
+from sklearn.tree import DecisionTreeClassifier
 
 from hqml.boosting import QBoostClassifier
 from hqml.cluster import QuboKMedoids
@@ -21,7 +22,7 @@ from hqml.selection import QuboFeatureSelector
 from hqml.svm import LocalQuboSVC, QuboMulticlassSVC, QuboSVC, QuboSVCEnsemble, QuboSVR
 from hqml.tuning import QuboSearchCV
 
-READS = 30
+READS = 20
 GRID = {"C": [0.1, 0.3, 1, 3, 10, 30], "gamma": [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1]}
 EVALUATIONS = 12
 
@@ -52,7 +53,7 @@ SOLVERS = (
     Solver("exact", 16, {}),
     Solver("neal", 2000, {"num_sweeps": 200}),
     Solver("tabu", 2000, {"num_restarts": 0}),
-    Solver("path-integral", 2000, {"num_sweeps": 200}),
+    Solver("path-integral", 2000, {"num_sweeps": 20}),
     Solver("gpu", 2000, {"device": "cpu"}),
     Solver("mpi:cpu", 2000, {}),
     Solver("qpu-offline", 80, {}),
@@ -69,11 +70,15 @@ class Data:
     y_test: Any
 
     def first(self, rows: int) -> Data:
-        """With fewer training rows, of every class; the rows are in random order."""
+        """With fewer training rows, of every class."""
         if rows >= len(self.X):
             return self
         chosen, _ = train_test_split(np.arange(len(self.X)), train_size=rows, stratify=self.y, random_state=0)
         return replace(self, X=self.X[chosen], y=self.y[chosen])
+
+    def head(self, rows: int) -> Data:
+        """With the first training rows, which are in random order."""
+        return self if rows >= len(self.X) else replace(self, X=self.X[:rows], y=self.y[:rows])
 
 
 @dataclass(frozen=True)
@@ -118,11 +123,14 @@ def _classifier(make: Callable[[Data, Solver, int], Any], variables_a_row: Calla
     return annealed
 
 
-def _twin(make: Callable[[Data, Solver, int], Any]) -> Callable[[Data, int], float]:
-    """The twin of what the first backend trains."""
+def _twin(
+    make: Callable[[Data, Solver, int], Any], variables_a_row: Callable[[Data], int] | None = None
+) -> Callable[[Data, int], float]:
+    """The twin of what the first backend trains, on the same rows."""
 
     def figure(data: Data, seed: int) -> float:
-        return _accuracy(make(data, SOLVERS[0], seed).fit(data.X, data.y).classical_twin(), data)
+        few = data if variables_a_row is None else data.first(SOLVERS[0].variables // variables_a_row(data))
+        return _accuracy(make(few, SOLVERS[0], seed).fit(few.X, few.y).classical_twin(), few)
 
     return figure
 
@@ -154,10 +162,8 @@ def _regression(data: Data) -> Data:
 
 
 def _svr(data: Data, solver: Solver, seed: int) -> tuple[float, int | None]:
-    rows = solver.variables // 4
-    smaller = data.first(max(rows, 2 * _classes(data))) if rows < len(data.X) else data
-    target = _regression(smaller)
-    return _accuracy(QuboSVR(**solver.parameters(seed)), target), None if smaller is data else len(smaller.X)
+    few = data.head(solver.variables // 4)
+    return _accuracy(QuboSVR(**solver.parameters(seed)), _regression(few)), None if few is data else len(few.X)
 
 
 def _svr_twin(data: Data, seed: int) -> float:
@@ -172,19 +178,19 @@ def _selected(data: Data, selector: Any) -> float:
     return _accuracy(SVC(), Data(data.X[:, kept], data.y, data.X_test[:, kept], data.y_test))
 
 
-def _half(data: Data) -> int:
+def _quarter(data: Data) -> int:
     return max(2, data.X.shape[1] // 4)
 
 
 def _selector(data: Data, solver: Solver, seed: int) -> tuple[float, int | None]:
     if data.X.shape[1] > solver.variables:
         raise NotApplicable
-    made = QuboFeatureSelector(_half(data), criterion="mutual_information", **solver.parameters(seed))
+    made = QuboFeatureSelector(_quarter(data), criterion="mutual_information", **solver.parameters(seed))
     return _selected(data, made), None
 
 
 def _select_best(data: Data, seed: int) -> float:
-    return _selected(data, SelectKBest(lambda X, y: mutual_info_classif(X, y, random_state=seed), k=_half(data)))
+    return _selected(data, SelectKBest(lambda X, y: mutual_info_classif(X, y, random_state=seed), k=_quarter(data)))
 
 
 def _agreement(data: Data, model: Any) -> float:
@@ -193,11 +199,8 @@ def _agreement(data: Data, model: Any) -> float:
 
 
 def _medoids(data: Data, solver: Solver, seed: int) -> tuple[float, int | None]:
-    smaller = data.first(max(solver.variables, 2 * _classes(data)))
-    if len(smaller.X) > solver.variables:
-        raise NotApplicable
-    found = _agreement(smaller, QuboKMedoids(_classes(data), **solver.parameters(seed)))
-    return found, None if smaller is data else len(smaller.X)
+    few = data.head(solver.variables)
+    return _agreement(few, QuboKMedoids(_classes(data), **solver.parameters(seed))), None if few is data else len(few.X)
 
 
 def _search(data: Data, solver: Solver, seed: int) -> tuple[float, int | None]:
@@ -231,7 +234,7 @@ CASES = (
         "accuracy",
         "SVC",
         _classifier(_multiclass, lambda data: 2 * _classes(data)),
-        _twin(_multiclass),
+        _twin(_multiclass, lambda data: 2 * _classes(data)),
         _of(lambda d, s: SVC()),
     ),
     Case(
@@ -245,10 +248,10 @@ CASES = (
     Case(
         "QBoostClassifier",
         "accuracy",
-        "AdaBoostClassifier",
+        "AdaBoostClassifier, 100 trees of depth 3",
         _classifier(_boosted),
         _twin(_boosted),
-        _of(lambda d, s: AdaBoostClassifier(random_state=s)),
+        _of(lambda d, s: AdaBoostClassifier(DecisionTreeClassifier(max_depth=3), n_estimators=100, random_state=s)),
     ),
     Case("QuboSVR", "R2", "SVR", _svr, _svr_twin, lambda data, seed: _accuracy(SVR(), _regression(data))),
     Case("QuboFeatureSelector, a quarter", "accuracy", "SelectKBest", _selector, None, _select_best),

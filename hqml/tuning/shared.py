@@ -1,0 +1,209 @@
+"""A search's memory in an Optuna storage, so that several processes or nodes share one search.
+
+Each configuration is a trial. A process claims one by adding a running trial; of several for one configuration the
+lowest number counts, which all processes see alike, and the others are withdrawn (state FAIL). Results are in the
+trial's user attributes, the mean score is its value.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import secrets
+import socket
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from hqml.errors import FormatError, ParameterError
+from hqml.tuning.journal import other_search
+from hqml.tuning.optuna_library import optuna
+from hqml.tuning.records import Fold, Memory, Outcome, mean_score
+from hqml.tuning.space import ABSENT, Configuration, Space
+
+_PATIENCE = 10
+"""A claim from another machine is lost when it is older than so many times the longest evaluation ..."""
+
+_LEAST_PATIENCE = 600.0
+"""... and than so many seconds; one from this machine when its process is gone."""
+
+
+class SharedTrials(Memory):
+    """A study of an Optuna storage.
+
+    Args:
+        storage: URL of a database, e.g. "sqlite:///search.db", or path of a file that Optuna's JournalStorage keeps.
+        study_name: of the study; it is made if it is not there.
+        space: of the configurations.
+        identity: what results depend on, in words: {part: digest}.
+        metric: which of several scores is the trial's value; None is the first.
+        budget: configurations that all processes evaluate together.
+        seed: of the search.
+
+    Raises:
+        OptunaMissing: optuna is not installed.
+        FormatError: the storage cannot be opened.
+        ParameterError: the study belongs to another search.
+    """
+
+    shared = True
+
+    def __init__(
+        self,
+        storage: str | os.PathLike[str],
+        study_name: str,
+        space: Space,
+        identity: Mapping[str, str],
+        *,
+        metric: str | None,
+        budget: int,
+        seed: int,
+    ) -> None:
+        super().__init__(seed)
+        self._optuna = optuna("storage=")
+        self._space, self._metric, self._budget = space, metric, budget
+        self._words = [tuple(_words(space, place)) for place in range(len(space.axes))]
+        self._study = _opened(self._optuna, storage, study_name)
+        self._check_identity(study_name, identity)
+        self._claims: dict[Configuration, int] = {}
+        self._running: set[Configuration] = set()
+        self.refresh()
+
+    def refresh(self) -> None:
+        self._running = set()
+        for configuration, trial in self._counting():
+            if configuration in self.outcomes:
+                continue
+            if "folds" in trial.user_attrs and trial.state.is_finished():
+                self.outcomes[configuration] = [Fold(**fold) for fold in json.loads(trial.user_attrs["folds"])]
+            else:
+                self._running.add(configuration)
+
+    def running(self) -> set[Configuration]:
+        return self._running
+
+    def claim(self, configurations: Sequence[Configuration]) -> list[Configuration]:
+        mark = secrets.token_hex(8)
+        for configuration in configurations:
+            self._study.add_trial(self._claim_of(configuration, mark))
+        counting = self._counting()
+        first = dict(reversed(counting))  # the lowest number of each configuration
+        allowed = set(sorted(trial.number for trial in first.values())[: self._budget])
+        won = []
+        for configuration, trial in counting:
+            if trial.user_attrs["mark"] != mark:
+                continue
+            if first[configuration].number == trial.number and trial.number in allowed:
+                self._claims[configuration] = trial.number
+                won.append(configuration)
+            else:
+                self._withdraw(trial.number)
+        return won
+
+    def _counting(self) -> list[tuple[Configuration, Any]]:
+        """The trials, by number, that are finished with a result or are being evaluated."""
+        failed = self._optuna.trial.TrialState.FAIL
+        found = [
+            trial
+            for trial in self._trials()
+            if "levels" in trial.user_attrs
+            and (trial.state != failed or "folds" in trial.user_attrs)
+            and (trial.state.is_finished() or not self._is_lost(trial))
+        ]
+        return [(tuple(trial.user_attrs["levels"]), trial) for trial in found]
+
+    def _withdraw(self, number: int) -> None:
+        self._study.tell(number, state=self._optuna.trial.TrialState.FAIL, skip_if_finished=True)
+
+    def keep(self, configuration: Configuration, outcome: Outcome) -> None:
+        super().keep(configuration, outcome)
+        number = self._claims.pop(configuration)
+        trial = self._optuna.trial.Trial(self._study, self._trials()[number]._trial_id)
+        trial.set_user_attr("folds", json.dumps([fold.as_json() for fold in outcome]))
+        score = mean_score(outcome, self._metric)
+        if math.isfinite(score):
+            self._study.tell(number, score, skip_if_finished=True)
+        else:
+            self._withdraw(number)
+
+    def close(self) -> None:
+        """Withdraw what was claimed and not finished, as after Ctrl-C, so that others can take it."""
+        for number in self._claims.values():
+            self._withdraw(number)
+        self._claims.clear()
+
+    def _trials(self) -> list[Any]:
+        found: list[Any] = self._study.get_trials(deepcopy=False)
+        return found
+
+    def _check_identity(self, study_name: str, identity: Mapping[str, str]) -> None:
+        found = self._study.user_attrs.get("hqml identity")
+        if found is None and not self._trials():
+            self._study.set_user_attr("hqml identity", dict(identity))
+        elif found is None:
+            raise ParameterError(f"study {study_name!r} was not made by QuboSearchCV; give another study_name")
+        elif found != dict(identity):
+            raise ParameterError(other_search(f"study {study_name!r}", found, identity))
+
+    def _claim_of(self, configuration: Configuration, mark: str) -> Any:
+        distributions, params = {}, {}
+        for place, level in enumerate(configuration):
+            if level != ABSENT:
+                name = self._space.axes[place].name
+                distributions[name] = self._optuna.distributions.CategoricalDistribution(self._words[place])
+                params[name] = self._words[place][level]
+        return self._optuna.trial.create_trial(
+            state=self._optuna.trial.TrialState.RUNNING,
+            params=params,
+            distributions=distributions,
+            user_attrs={"levels": list(configuration), "mark": mark, "host": socket.gethostname(), "pid": os.getpid()},
+        )
+
+    def _is_lost(self, trial: Any) -> bool:
+        """Whether the process that evaluates a trial has died."""
+        if trial.user_attrs["host"] == socket.gethostname():
+            return not _is_alive(trial.user_attrs["pid"])
+        longest = max((_seconds(outcome) for outcome in self.outcomes.values()), default=0.0)
+        age = (datetime.now() - trial.datetime_start).total_seconds()
+        return bool(age > max(_LEAST_PATIENCE, _PATIENCE * longest))
+
+
+def _opened(library: Any, storage: str | os.PathLike[str], study_name: str) -> Any:
+    place = os.fspath(storage)
+    try:
+        if "://" not in place:
+            journal = library.storages.journal
+            kept: Any = library.storages.JournalStorage(journal.JournalFileBackend(place))
+        else:
+            kept = place
+        # Its own sampler is never asked; the default one would warn of what it cannot do.
+        sampler = library.samplers.RandomSampler(seed=0)
+        return library.create_study(
+            storage=kept, study_name=study_name, direction="maximize", load_if_exists=True, sampler=sampler
+        )
+    except Exception as error:  # whatever a database, a file system or SQLAlchemy raises
+        raise FormatError(
+            f"storage {place!r} cannot be opened: {error}; give the path of a file, or a URL such as sqlite:///search.db"
+        ) from error
+
+
+def _words(space: Space, place: int) -> Iterable[str]:
+    axis = space.axes[place]
+    for level in range(len(axis.values)):
+        chosen = tuple(level if other == place else ABSENT for other in range(len(space.axes)))
+        yield space.key(chosen)[axis.name]
+
+
+def _seconds(outcome: Outcome) -> float:
+    return sum(fold.fit_seconds + fold.score_seconds for fold in outcome)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's, and alive
+        pass
+    return True

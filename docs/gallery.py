@@ -11,8 +11,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 HEAD = """# Gallery
 
-Each example is one file that runs as it stands, with data bundled with scikit-learn; CI runs them all. What they printed
-here is below; `make gallery` writes this page anew.
+Each example is one file that runs as it stands, with data bundled with scikit-learn; CI runs them all. What they
+printed here is below; `make gallery` writes this page anew.
 """
 
 

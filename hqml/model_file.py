@@ -107,6 +107,10 @@ def save_model(
             f"the model holds {', '.join(sorted(foreign))}, which would not be loaded again; "
             "use a kernel and steps that scikit-learn or hqml name"
         )
+    try:
+        _check_contents(bundle["estimator"])
+    except ValueError as error:
+        raise ParameterError(f"the model would not be loaded again: {error}; keep it with skops.io") from error
     with replacing(path) as file:
         file.write(content)
 
@@ -210,17 +214,23 @@ def _without_the_run(value: Any) -> Any:
     return value
 
 
-def _check_contents(value: Any) -> None:
+def _check_contents(value: Any, *, trees: bool = True) -> None:
     """Look into whatever holds indices: one that is out of range would reach foreign memory when it is used.
 
+    Args:
+        value: an estimator, or anything in it.
+        trees: whether its trees are used by estimators that compare samples with them.
+
     Raises:
-        ValueError: a sparse array or a tree is malformed.
+        ValueError: a sparse array or a tree is malformed, or a tree is used unchecked.
     """
     from sklearn.base import BaseEstimator
     from sklearn.tree._tree import Tree
 
     if isinstance(value, BaseEstimator):
         _check_width(value)
+        # scikit-learn's ensembles check samples once, for themselves, and let their trees go unchecked.
+        trees = trees and (type(value).__module__.startswith("hqml.") or not hasattr(value, "estimators_"))
         value = vars(value)
     if isinstance(value, dict):
         value = list(value.values())
@@ -228,10 +238,12 @@ def _check_contents(value: Any) -> None:
         value = value.ravel().tolist()
     if isinstance(value, list | tuple):
         for one in value:
-            _check_contents(one)
+            _check_contents(one, trees=trees)
     elif isinstance(value, scipy.sparse.csr_array | scipy.sparse.csr_matrix):
         value.check_format(full_check=True)
     elif isinstance(value, Tree):
+        if not trees:
+            raise ValueError("ensembles of scikit-learn use their trees unchecked")
         _check_tree(value)
 
 

@@ -546,7 +546,7 @@ def test_two_samples_are_enough_but_for_holding_some_out() -> None:
     assert list(quick(estimators=STUMP).fit(X, y).predict(X)) == y
     with pytest.raises(DataError, match="lam='auto' needs a class of two samples"):
         quick(lam="auto").fit(X, y)
-    assert quick(lam="auto", estimators=STUMP).fit([*X, [2.0]], ["a", "b", "b"]).score(X, y) == 1
+    assert quick(lam="auto", estimators=STUMP).fit([*X, [1.0]], ["a", "b", "b"]).score(X, y) == 1
 
 
 # scikit-learn's own checks

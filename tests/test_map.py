@@ -215,6 +215,20 @@ class TestTheMapIsWhatPredictGives:
         rows = (image / 100).astype(np.float32).reshape(4, -1).T.astype(float)
         np.testing.assert_array_equal(values(out).ravel(), model.predict(rows))
 
+    def test_far_from_all_samples_where_no_bias_decides(self) -> None:
+        X, y = load_iris(return_X_y=True)
+        random = np.random.default_rng(0)
+        far = random.normal(size=(400, 4))
+        far = X[random.integers(len(X), size=400)] + 12 * far / np.linalg.norm(far, axis=1, keepdims=True)
+        for made in (QuboMulticlassSVC(gamma=1.0, random_state=0), QuboSVC(gamma=1.0, bias="zero", random_state=0)):
+            model = made.fit(X, y)
+            machines = rbf_machines(model)
+            assert machines is not None
+            decisions, doubt = machines.decisions(far)
+            best = np.partition(decisions, -2, axis=1)
+            sure = (best[:, -1] - best[:, -2]) / 2 > doubt
+            np.testing.assert_array_equal(decisions.argmax(axis=1)[sure], model.predict(far)[sure])
+
     def test_of_two_classes(self, samples: Samples, scene: Any, out: Path) -> None:
         image, two = samples.image(), np.isin(samples.y, np.unique(samples.y)[:2])
         model = trained(samples.X[two], samples.y[two])

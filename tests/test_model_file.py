@@ -16,6 +16,7 @@ import pytest
 import skops.io
 from sklearn.datasets import load_iris, make_moons
 from sklearn.decomposition import PCA
+from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
@@ -246,6 +247,14 @@ class TestLoading:
         model.n_features_in_ = 1
         content = skops.io.dumps({"kind": "hqml model", "layout": 1, "estimator": model})
         self.refused(tmp_path, content, "holds no fitted estimator that predicts")
+
+    @pytest.mark.parametrize("kind", [GradientBoostingClassifier, RandomForestClassifier])
+    def test_an_ensemble_that_uses_trees_unchecked_is_neither_saved_nor_loaded(self, tmp_path: Path, kind: Any) -> None:
+        model = kind(n_estimators=2, random_state=0).fit([[0.0, 0.0], [1.0, 1.0]], [0, 1])
+        with pytest.raises(ParameterError, match="use their trees unchecked"):
+            save_model(tmp_path / "trees.skops", model)
+        content = skops.io.dumps({"kind": "hqml model", "layout": 1, "estimator": model})
+        self.refused(tmp_path, content, "holds no fitted estimator that predicts|does not trust")
 
     def test_a_missing_file_says_how_to_make_one(self, tmp_path: Path) -> None:
         with pytest.raises(FormatError, match="there is no such model; `hqml fit"):

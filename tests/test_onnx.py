@@ -316,6 +316,14 @@ class TestPrecision:
             to_onnx(estimator, path=tmp_path / "m.onnx")
         assert not list(tmp_path.iterdir())
 
+    def test_single_is_not_taken_where_far_away_nothing_but_kernels_decides(self) -> None:
+        X, y = load_iris(return_X_y=True)
+        model = scaled(QuboMulticlassSVC(gamma=3.0, random_state=0)).fit(X, y)
+        exported = to_onnx(model)
+        far = X.mean(axis=0) + 3 * np.random.default_rng(0).normal(size=(1000, 4))
+        [label] = onnxruntime.InferenceSession(exported.SerializeToString()).run(["label"], {"X": far})
+        assert (label != model.predict(far)).mean() < 0.005
+
 
 class TestTheFile:
     @pytest.mark.parametrize("name", ["svc", "annealed slices, vote", "three annealed neighbours"])

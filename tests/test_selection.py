@@ -647,3 +647,9 @@ def test_what_is_not_fitted_or_does_not_fit_is_told() -> None:
         quick(backend="cpuu").fit(X_WINE, Y_WINE)
     with pytest.raises(BackendError, match="at most 10 variables"):
         quick(backend=Stubborn(max_variables=10), backend_options=None).fit(X_WINE, Y_WINE)
+
+
+def test_numbers_in_an_array_of_objects_are_numbers() -> None:
+    X, y = load_diabetes(return_X_y=True)
+    of_objects = QuboFeatureSelector(3, random_state=0).fit(X, y.astype(object))
+    np.testing.assert_allclose(of_objects.relevance_, QuboFeatureSelector(3, random_state=0).fit(X, y).relevance_)

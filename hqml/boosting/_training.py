@@ -12,7 +12,8 @@ import dimod
 import numpy as np
 
 from hqml.boosting._pool import Strong, first_pool, refilled
-from hqml.errors import BudgetExceeded, DataError
+from hqml.errors import BudgetExceeded
+from hqml.estimators.holdout import learning_part
 from hqml.problems.boosting import qboost
 from hqml.problems.svm_bias import post_selection_bias
 from hqml.qubo import Floats, GramQubo
@@ -112,15 +113,7 @@ def learned_rows(codes: Any, settings: Settings, seed: int) -> Any:
     """
     if len(settings.lambdas) == 1:
         return np.arange(len(codes))
-    rng = np.random.default_rng([seed, 5])
-    held: list[int] = []
-    for code in np.unique(codes):
-        members = rng.permutation(np.flatnonzero(codes == code))
-        share = max(1, round(settings.validation_fraction * len(members)))
-        held.extend(members[: min(share, len(members) - 1)])
-    if not held:
-        raise DataError("lam='auto' needs a class of two samples or more to hold some out; give a number for lam")
-    return np.setdiff1d(np.arange(len(codes)), held)
+    return learning_part(codes, np.arange(len(codes)), settings.validation_fraction, seed, wanted="lam='auto'")
 
 
 @contextmanager

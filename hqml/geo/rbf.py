@@ -83,7 +83,9 @@ class RbfMachines:
         """
         terms = self.gamma * (np.sqrt(squares) + self.reach) ** 2
         exponent = (len(self.exponents) + 4) * terms * _UNIT
-        return np.asarray(weight * (np.expm1(exponent) + (_SUPPORT + 8) * _UNIT))
+        # Without a bias, far from all support vectors what is below _LEAST decides.
+        raised = np.exp(_LEAST) * self.dual[:, -1].sum(dtype=np.float64)
+        return np.asarray(weight * (np.expm1(exponent) + (_SUPPORT + 8) * _UNIT) + raised)
 
     def _sums(self, rows: npt.NDArray[np.float32]) -> Floats:
         """(rows, machines + 1), sums over the support vectors, in double precision from tile to tile."""

@@ -61,9 +61,9 @@ def to_onnx(
         label: name of the column it was trained on.
         precision: "single" uses the operators SVMRegressor and Scaler of ai.onnx.ml, which compute in float32;
             "double" uses standard operators in float64; "auto" takes "single" where it differs from Python by less
-            than 2e-6 on the 1000 points, else "double". float32 does not do for long: of an RBF machine on Landsat it
-            is wrong by 2e-6 with 27 support vectors, by 9e-6 with 95 and by 1e-4 with 800. Votes and nearest centres
-            are always "double", since a rounding can turn them over.
+            than 2e-6 on the 1000 points and a bias decides far from all support vectors, else "double". float32 does
+            not do for long: of an RBF machine on Landsat it is wrong by 2e-6 with 27 support vectors, by 9e-6 with 95
+            and by 1e-4 with 800. Votes and nearest centres are always "double", since a rounding can turn them over.
 
     Returns:
         The model; its `metadata_props` hold where it comes from (see docs/onnx.md).
@@ -89,11 +89,25 @@ def to_onnx(
 
 def _attempts(precision: str, decider: Decider) -> dict[str, float]:
     """The precisions to try, best first, and the difference from Python up to which each will do."""
-    sums = isinstance(decider.rule, Sums)
-    if precision == "single" and not sums:
+    if precision == "single" and not isinstance(decider.rule, Sums):
         raise ParameterError("votes and nearest centres need precision='double': a rounding in float32 turns them over")
-    attempts = {"single": math.inf if precision == "single" else _SINGLE_UP_TO, "double": TOLERANCE}
-    return {name: most for name, most in attempts.items() if precision in ("auto", name) and (sums or name == "double")}
+    if precision == "single":
+        return {"single": math.inf}
+    double = {"double": TOLERANCE}
+    return double if precision == "double" or not _robust(decider) else {"single": _SINGLE_UP_TO} | double
+
+
+def _robust(decider: Decider) -> bool:
+    """Whether no rounding in float32 turns a class over where decisions are clear.
+
+    Far from all support vectors an RBF kernel is 0 in float32: if no bias decides there, a class hangs on nothing.
+    """
+    if not isinstance(decider.rule, Sums):
+        return False
+    if decider.classes is None or decider.kernel.function != "rbf":
+        return True
+    highest = np.sort(np.append(decider.rule.bias, 0.0) if len(decider.classes) == 2 else decider.rule.bias)[-2:]
+    return bool(np.ptp(highest) > TOLERANCE)
 
 
 def _faithful(

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import scipy.sparse
 
 from hqml.errors import ParameterError
 from hqml.onnx_model.steps import check_fitted
@@ -139,10 +138,7 @@ def _rule(estimator: Any) -> Rule:
         return Sums(np.asarray(estimator.dual_coef_, np.float64), np.asarray(estimator.intercept_, np.float64))
     if estimator.combine == "vote":
         return Votes(_groups(estimator.dual_coef_, estimator.intercept_))
-    # The mean of sums is a sum.
-    machines = estimator.intercept_.shape[1]
-    mean = scipy.sparse.kron(estimator.weights_[None, :], scipy.sparse.eye_array(machines), format="csr")
-    return Sums((mean @ estimator.dual_coef_).toarray(), estimator.weights_ @ estimator.intercept_)
+    return Sums(*estimator._mean_machines())
 
 
 def _groups(dual: Any, bias: Floats) -> Groups:

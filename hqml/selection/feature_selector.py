@@ -195,6 +195,8 @@ class QuboFeatureSelector(SelectorMixin, AnnealedEstimator):  # type: ignore[mis
 
     def _estimates(self, X: Floats, y: Any) -> Estimates:
         criterion = one_of("criterion", self.criterion, CRITERIA)
+        if y.dtype == object and all(isinstance(one, numbers.Real) and not isinstance(one, bool) for one in y):
+            y = y.astype(np.float64)
         classes = self._of_classes(y)
         if len(np.unique(y)) < 2:
             raise DataError("y holds one value only, of which no feature can tell anything")

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from hqml.errors import DataError, ParameterError
+from hqml.errors import ParameterError
 from hqml.options import finite_number
 from hqml.qubo import Floats
-from hqml.svm._kernels import Ints
 
 RULES = ("mean", "best", "boltzmann", "validation")
 
@@ -81,28 +80,3 @@ def held_out_share(validation_fraction: Any) -> float:
     if share >= 1:
         raise ParameterError(f"validation_fraction must be below 1, found {share!r}")
     return share
-
-
-def learning_part(codes: Ints, rows: Ints, share: float, seed: int) -> Ints:
-    """The points, by number, that are not held out: all but a share of every class that has two points or more.
-
-    The draw hangs on the seed and the rows alone: all machines of one slice hold out the same points.
-
-    Args:
-        codes: (points,), class of each point.
-        rows: (points,), where they lie in the training set.
-        share: of each class.
-        seed: of the fit.
-
-    Raises:
-        DataError: no class has two points.
-    """
-    rng = np.random.default_rng([seed, 2, int(rows[0])])
-    held = np.zeros(len(codes), dtype=bool)
-    for code in np.unique(codes):
-        members = rng.permutation(np.flatnonzero(codes == code))
-        if len(members) > 1:
-            held[members[: min(max(1, round(share * len(members))), len(members) - 1)]] = True
-    if not held.any():
-        raise DataError("aggregate='validation' needs a class of two samples or more; use aggregate='mean'")
-    return np.flatnonzero(~held)

@@ -12,6 +12,7 @@ import numpy as np
 
 from hqml.errors import DataError, ProblemError
 from hqml.estimators.annealed import Annealer
+from hqml.estimators.holdout import learning_part
 from hqml.problems.svm_dual import svm_dual
 from hqml.qubo import Floats, GramQubo
 from hqml.samples import lowest_distinct
@@ -112,7 +113,7 @@ def _learned(task: Task, settings: Settings, seed: int) -> Ints:
     """Points that are annealed: all, or those not held out for validation, a share of every class."""
     if settings.aggregate != "validation":
         return np.arange(len(task.codes))
-    return _aggregate.learning_part(task.codes, task.rows, settings.validation_fraction, seed)
+    return learning_part(task.codes, task.rows, settings.validation_fraction, seed, wanted="aggregate='validation'")
 
 
 def _model(task: Task, learned: Ints, settings: Settings) -> GramQubo:

@@ -12,6 +12,7 @@ import numpy as np
 
 from hqml.errors import DataError, ModelTooLarge, ProblemError
 from hqml.estimators.annealed import Annealer
+from hqml.estimators.holdout import learning_part
 from hqml.problems.multiclass_svm import multiclass_multipliers, multiclass_svm
 from hqml.qubo import Floats, GramQubo
 from hqml.samples import lowest_distinct
@@ -127,7 +128,7 @@ def _learned(task: MulticlassTask, settings: MulticlassSettings, seed: int) -> I
     """Points that are annealed: all, or those not held out for validation, a share of every class."""
     if settings.aggregate != "validation":
         return np.arange(len(task.codes))
-    return _aggregate.learning_part(task.codes, task.rows, settings.validation_fraction, seed)
+    return learning_part(task.codes, task.rows, settings.validation_fraction, seed, wanted="aggregate='validation'")
 
 
 def _model(task: MulticlassTask, learned: Ints, settings: MulticlassSettings, unit: float, single: bool) -> GramQubo:

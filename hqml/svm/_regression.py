@@ -10,6 +10,7 @@ import dimod
 import numpy as np
 
 from hqml.errors import DataError, ProblemError
+from hqml.estimators.holdout import learning_part
 from hqml.problems.svr_bias import least_loss_bias, tube_edge_bias
 from hqml.problems.svr_dual import svr_dual
 from hqml.qubo import Floats, GramQubo
@@ -86,7 +87,9 @@ def anneal(gram: Floats, targets: Floats, epsilon: float, settings: Settings, se
     started = perf_counter()
     learned = every = np.arange(len(targets))
     if settings.aggregate == "validation":
-        learned = _aggregate.learning_part(np.zeros_like(every), every, settings.validation_fraction, seed)
+        learned = learning_part(
+            np.zeros_like(every), every, settings.validation_fraction, seed, wanted="aggregate='validation'"
+        )
     model = _model(gram, targets, learned, epsilon, settings)
     built = perf_counter()
     sampled = settings.annealer.sample([model], seed)

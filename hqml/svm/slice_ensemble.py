@@ -150,15 +150,19 @@ class SliceEnsemble(KernelClassifier):
             self.weights_ = self._skill(X, labels)
 
     def _mean_decisions(self, X: Floats) -> Floats:
-        """Weighted mean over slices, (samples, machines): one sum of kernels, since the mean of sums is a sum."""
-        machines = self.intercept_.shape[1]
-        mean = scipy.sparse.kron(self.weights_[None, :], scipy.sparse.eye_array(machines), format="csr")
-        dual, bias = (mean @ self.dual_coef_).toarray(), self.weights_ @ self.intercept_
-        decisions = np.empty((len(X), machines))
+        """Weighted mean over slices, (samples, machines)."""
+        dual, bias = self._mean_machines()
+        decisions = np.empty((len(X), len(bias)))
         for block in blocks(len(X), len(self.support_)):
             kernel = self._kernel.to_support(X[block], self.support_, self.support_vectors_)
             decisions[block] = kernel @ dual.T + bias
         return decisions
+
+    def _mean_machines(self) -> tuple[Floats, Floats]:
+        """Weighted mean over slices, dual (machines, support) and bias (machines,): the mean of sums is a sum."""
+        machines = self.intercept_.shape[1]
+        mean = scipy.sparse.kron(self.weights_[None, :], scipy.sparse.eye_array(machines), format="csr")
+        return (mean @ self.dual_coef_).toarray(), self.weights_ @ self.intercept_
 
     def _slice_decisions(self, X: Floats) -> Any:
         """Decisions of each slice, a block of samples at a time: (block, slices, machines)."""

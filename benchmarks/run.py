@@ -31,6 +31,8 @@ ALL = (
 
 
 def main(names: list[str]) -> None:
+    if unknown := [name for name in names if name not in ALL]:
+        raise SystemExit(f"found no benchmark {', '.join(unknown)}; there are: {', '.join(ALL)}")
     for name in names or ALL:
         module, _, function = name.partition(":")
         table = getattr(import_module(module), function or "measure")()

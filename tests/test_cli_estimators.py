@@ -224,6 +224,12 @@ def test_an_option_of_another_estimator_is_not_ignored_silently(
     assert not (tmp_path / "m").exists()
 
 
+@pytest.mark.parametrize("out", ["model.onx", "model.pkl"])
+def test_a_model_by_another_ending_is_refused_before_training(out: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "nowhere.csv", "--label", "y", "--out", out]) == 2
+    assert "must end in .skops, or in .onnx" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("estimator", KINDS)
 def test_the_defaults_of_the_help_are_those_of_the_estimator(estimator: str) -> None:
     """None leaves it to the estimator."""

@@ -752,3 +752,18 @@ class TestCommands:
         done = subprocess.run(line, capture_output=True, text=True, check=True)
         assert done.stdout.splitlines()[-1] == "0 []"
         assert done.stderr == ""
+
+
+def test_a_frame_with_its_columns_in_another_order_is_refused(tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas", reason="frames need pandas")
+    X, y = make_moons(40, random_state=0)
+    to_onnx(QuboSVC(**SVMS).fit(X, y), path=tmp_path / "named.onnx", features=["a", "b"])
+    model, frame = load_onnx(tmp_path / "named.onnx"), pandas.DataFrame(X, columns=["a", "b"])
+    np.testing.assert_array_equal(model.predict(frame), model.predict(X))
+    with pytest.raises(DataError, match="the columns of X must be a, b, in this order"):
+        model.predict(frame[["b", "a"]])
+
+
+def test_a_file_by_another_ending_is_refused(tmp_path: Path, svc: Any) -> None:
+    with pytest.raises(ParameterError, match=r"path must end in \.onnx"):
+        to_onnx(svc, path=tmp_path / "model.skops")

@@ -653,3 +653,9 @@ def test_numbers_in_an_array_of_objects_are_numbers() -> None:
     X, y = load_diabetes(return_X_y=True)
     of_objects = QuboFeatureSelector(3, random_state=0).fit(X, y.astype(object))
     np.testing.assert_allclose(of_objects.relevance_, QuboFeatureSelector(3, random_state=0).fit(X, y).relevance_)
+
+
+def test_a_missing_target_is_told() -> None:
+    X, y = load_wine(return_X_y=True)
+    with pytest.raises(DataError, match="y contains missing values"):
+        QuboFeatureSelector(3).fit(X, [None, *y[1:]])

@@ -608,6 +608,7 @@ def test_a_bad_parameter_is_one_clear_line(parameters: dict[str, Any], message: 
     ("X", "y", "parameters", "message"),
     [
         (X_WAVE, np.where(np.arange(60) == 3, np.nan, Y_WAVE), {}, "contains NaN"),
+        (X_WAVE, [None, *Y_WAVE[1:]], {}, "y contains missing values"),
         (X_WAVE[:, 0], Y_WAVE, {}, "Expected 2D array"),
         (X_WAVE[:5], Y_WAVE, {}, "inconsistent numbers of samples"),
         (X_WAVE, np.stack([Y_WAVE] * 2, axis=1), {}, "y should be a 1d array"),

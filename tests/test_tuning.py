@@ -1,5 +1,6 @@
 """QuboSearchCV: its space, its surrogate, its manners towards scikit-learn, what it remembers."""
 
+import functools
 import inspect
 import itertools
 import json
@@ -8,6 +9,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from importlib import import_module
@@ -25,6 +27,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import make_scorer
 from sklearn.model_selection import GridSearchCV, GroupKFold, ShuffleSplit, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
@@ -35,6 +38,7 @@ from sklearn.utils.estimator_checks import estimator_checks_generator, parametri
 from hqml import load_backend
 from hqml.backend import Capabilities, Usage
 from hqml.errors import BudgetExceeded, FormatError, HqmlError, OptionError, ParameterError, UnknownBackend
+from hqml.problems.factorization_machine import FactorizationMachine
 from hqml.tuning import QuboSearchCV
 from hqml.tuning.encoding import BinaryEncoding, OneHotEncoding, states_of_choices
 from hqml.tuning.fingerprint import told
@@ -157,8 +161,8 @@ def test_one_of_several_variables_a_level_or_a_digit() -> None:
     space = space_of(GRID)
     assert OneHotEncoding(space).sizes == (5, 3, 3)
     assert BinaryEncoding(space).sizes == (1,) * (3 + 2 + 2)
-    by_grid = OneHotEncoding(space_of(GRIDS))  # kernel, C, gamma or none
-    assert by_grid.sizes == (2, 3, 4, 4)
+    by_grid = OneHotEncoding(space_of(GRIDS))  # C, gamma or none, kernel
+    assert by_grid.sizes == (2, 4, 4, 3)
 
 
 def test_a_step_along_an_ordered_axis_changes_one_digit() -> None:
@@ -243,13 +247,28 @@ def test_a_grid_that_is_used_up_is_the_exhaustive_search(grid: Any, encoding: st
     assert search.n_features_in_ == 4
 
 
-def test_no_configuration_is_evaluated_twice_and_the_best_is_found_early(tmp_path: Path) -> None:
+def test_no_configuration_is_evaluated_twice(tmp_path: Path) -> None:
     search = quick(Bowl(log=str(tmp_path / "log")), refit=False).fit(X, Y)
     fits = (tmp_path / "log").read_text().splitlines()
     assert len(fits) == 14 * 2
     assert len(set(fits)) == 14
-    assert search.best_params_["a"] == 4  # of 45, 14 were tried
-    assert search.best_score_ == 0
+    assert len(tried(search)) == 14
+
+
+def test_proposals_are_better_than_chance_and_find_what_the_first_design_missed() -> None:
+    """Of all 45 configurations a proposal has fewer better ones than a draw by chance, of which the mean is 22."""
+    space = space_of(GRID)
+    every = np.array(
+        [Bowl(**space.params(found)).score(X, Y) for found in space.unseen(45, set(), np.random.default_rng())]
+    )
+    better, missed = [], 0
+    for seed in range(5):
+        scores = quick(random_state=seed, refit=False).fit(X, Y).cv_results_["mean_test_score"]
+        better += [(every > score).sum() + ((every == score).sum() - 1) / 2 for score in scores[6:]]
+        missed += scores[:6].max() < every.max()
+        assert scores[6:].max() == every.max()
+    assert missed == 2
+    assert np.mean(better) < 22 - 3 * 13 / np.sqrt(len(better))  # 13 is the deviation of a draw
 
 
 def test_the_machines_of_a_round_are_one_batch() -> None:
@@ -273,9 +292,13 @@ def test_the_machines_of_a_round_are_one_batch() -> None:
     ids=str,
 )
 def test_any_backend_proposes(backend: Any, options: dict[str, Any]) -> None:
+    """The first round's machines have the same minima, and so the same configurations follow, as by enumeration."""
     limit = {"time_limit": 0.2} if backend == "tabu" else {}
-    search = quick(backend=backend, backend_options=options, reads=5, n_iter=12, **limit).fit(X, Y)
-    assert search.best_score_ >= -1
+    arguments: dict[str, Any] = {"reads": 300, "n_iter": 12, "batch_size": 6, "refit": False}
+    search = quick(backend=backend, backend_options=options, **arguments, **limit).fit(X, Y)
+    exact = quick(backend="exact", backend_options={}, **arguments).fit(X, Y)
+    np.testing.assert_allclose(search.energies_, exact.energies_, atol=1e-6)
+    assert tried(search) == tried(exact)
 
 
 def test_samples_that_are_all_invalid_leave_the_choice_to_chance() -> None:
@@ -683,3 +706,173 @@ def test_real_data_are_tuned_as_well_as_by_the_whole_grid() -> None:
     found = quick(tree, grid, n_iter=24, cv=3).fit(*data)
     exhaustive = GridSearchCV(tree, grid, cv=3).fit(*data)
     assert found.best_score_ >= exhaustive.best_score_ - 0.005
+
+
+# What values are called
+
+
+def functions_of(g: float) -> list[Any]:
+    """One of each kind that the name alone does not tell from that of another g."""
+
+    def closure(X: Any, Y: Any) -> Any:
+        return g * X @ Y.T
+
+    def nested(X: Any, Y: Any) -> Any:
+        return closure(X, Y)
+
+    class Scaled:
+        def __init__(self) -> None:
+            self.g = g
+
+        def kernel(self, X: Any, Y: Any) -> Any:
+            return self.g * X @ Y.T
+
+    locked = Bowl(g)  # type: ignore[arg-type]
+    locked.lock = threading.Lock()
+    return [
+        closure,
+        nested,
+        Scaled().kernel,
+        locked.score,
+        lambda X, Y, g=g: g * X @ Y.T,
+        functools.partial(lambda X, Y, g: g * X @ Y.T, g=g),
+        make_scorer(lambda y, p: g),
+        Scaled,
+        Scaled(),
+        threading.Lock(),
+        Holder(threading.Lock()),
+        Holder(lambda: g),
+        {"function": closure},
+    ]
+
+
+class Holder:
+    def __init__(self, held: Any) -> None:
+        self.held = held
+
+
+def test_functions_and_objects_of_other_contents_are_told_apart() -> None:
+    first, second = functions_of(1.0), functions_of(2.0)
+    names = [told(one) for one in [*first, *second]]
+    assert len(set(names)) == len(names)
+    assert [told(one) for one in [*first, *second]] == names
+    assert told(functools.partial(max, 1)) != told(functools.partial(max, 2))
+
+
+def test_constants_of_nested_code_are_told_apart() -> None:
+    one, two = (lambda: [1.0 for _ in ""]), (lambda: [2.0 for _ in ""])
+    inner_one, inner_two = (lambda: lambda: 1), (lambda: lambda: 2)
+    assert told(one) != told(two)
+    assert told(inner_one) != told(inner_two)
+
+
+def test_equal_values_are_told_alike() -> None:
+    assert told({"a": 1, "b": 2}) == told({"b": 2, "a": 1})
+    assert told(functions_of(1.0)[0]) == told(functions_of(1.0)[0])
+    assert told(make_scorer(lambda y, p: 1.0)) == told(make_scorer(lambda y, p: 1.0))
+    assert told(np.mean) == "numpy.mean"
+
+    def recursive(n: int) -> int:
+        return n and recursive(n - 1)
+
+    assert told(recursive) == told(recursive)
+    assert told([np.longdouble(1), str.upper, {}.get])
+
+
+def test_functions_are_told_alike_in_another_process() -> None:
+    code = (
+        "from hqml.tuning.fingerprint import told\n"
+        "def made(g):\n    return lambda x, h={'b': 2, 'a': 1}: (g, h, x in {'p', 'q', 'r'})\n"
+        "print(told(made(0.5)), told({'b', 'a', 'c'}))"
+    )
+    runs = [
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "PYTHONHASHSEED": seed}
+        )
+        for seed in "12"
+    ]
+    assert runs[0].stdout == runs[1].stdout != ""
+
+
+def test_each_function_of_a_grid_is_a_configuration() -> None:
+    kernels = [functions_of(g)[0] for g in (0.1, 1.0, 10.0)]
+    search = quick(SVC(), {"kernel": kernels}).fit(X, Y)
+    assert {id(params["kernel"]) for params in search.cv_results_["params"]} == set(map(id, kernels))
+
+
+def test_a_journal_of_another_function_as_scoring_is_refused(tmp_path: Path) -> None:
+    arguments = {"journal": tmp_path / "journal", "n_iter": 2}
+    quick(scoring=make_scorer(lambda y, p: 1.0), **arguments).fit(X, Y)
+    with pytest.raises(ParameterError, match="it differs in scoring"):
+        quick(scoring=make_scorer(lambda y, p: 2.0), **arguments).fit(X, Y)
+    assert quick(scoring=make_scorer(lambda y, p: 1.0), **arguments).fit(X, Y).n_restored_ == 2
+
+
+def test_a_grid_written_in_another_order_is_the_same_space() -> None:
+    assert space_of(dict(reversed(GRID.items()))) == space_of(GRID)
+
+
+class Optioned(Bowl):
+    def __init__(self, a: int = 1, backend_options: Any = None, inner: Any = None) -> None:
+        super().__init__(a)
+        self.backend_options, self.inner = backend_options, inner
+
+
+@pytest.mark.parametrize("keeps", ["journal", "storage"])
+def test_no_token_of_a_backend_is_written_down(tmp_path: Path, keeps: str) -> None:
+    if keeps == "storage":
+        pytest.importorskip("optuna", reason="optuna is missing")
+    options = [{"token": f"SECRET-{number}"} for number in range(3)]
+    grid = {
+        "backend_options": options,
+        "inner__backend_options": options[:2],
+        "inner": [Optioned(backend_options=options[0]), Optioned(inner={"backend_options": options[1]})],
+    }
+    arguments: dict[str, Any] = {"refit": False, keeps: tmp_path / "kept"}
+    first = quick(Optioned(), grid, n_iter=4, **arguments).fit(X, Y)
+    assert quick(Optioned(), grid, n_iter=12, **arguments).fit(X, Y).n_restored_ == len(tried(first)) == 4
+    assert b"SECRET" not in (tmp_path / "kept").read_bytes()
+
+
+# The edges of a space
+
+
+def test_large_grids_that_overlap_are_counted_and_end() -> None:
+    overlapping = [{"a": range(150), "b": range(100)}, {"a": range(150), "b": range(1, 101)}]
+    space = space_of(overlapping)
+    assert space.size == 150 * 101
+    assert len(set(space.unseen(20_000, set(), np.random.default_rng(0)))) == space.size
+    large = space_of([{"a": range(150), "b": range(150)}, {"a": range(150), "b": range(1, 151)}])
+    assert large.size == 150 * 151
+    seen = set(large.unseen(large.size - 3, set(), np.random.default_rng(0)))
+    left = large.unseen(100, seen, np.random.default_rng(0))
+    assert len(left) == 3
+    assert not seen & set(left)
+
+
+@given(spaces())
+@settings(max_examples=50, deadline=None)
+def test_the_size_is_the_number_of_distinct_configurations(space: Space) -> None:
+    absent_too = [[levels or (-1,) for levels in grid] for grid in space.grids]
+    assert space.size == len({found for grid in absent_too for found in itertools.product(*grid)})
+
+
+@pytest.mark.parametrize(("low", "high", "count"), [(1, 4, 4), (1, 12, 12), (1, 13, 12), (3, 100, 12), (1, 2, 2)])
+def test_levels_of_whole_numbers_on_a_logarithmic_scale_share_no_number(low: int, high: int, count: int) -> None:
+    optuna = pytest.importorskip("optuna", reason="optuna is missing")
+    from hqml.tuning.levels import levels_of
+
+    levels = levels_of(optuna.distributions.IntDistribution(low, high, log=True), 12)
+    assert (levels.axis.size, levels.exact) == (count, high - low < 12)
+    of_level = [levels.level(number) for number in range(low, high + 1)]
+    assert of_level == sorted(of_level)
+    assert set(of_level) == set(range(count))
+    rng = np.random.default_rng(0)
+    assert all(levels.level(levels.value(level, rng)) == level for level in range(count) for _ in range(20))
+
+
+def test_each_machine_is_made_a_qubo_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, to_qubo = [], FactorizationMachine.to_qubo
+    monkeypatch.setattr(FactorizationMachine, "to_qubo", lambda machine: made.append(machine) or to_qubo(machine))  # type: ignore[func-returns-value]
+    search = quick(n_iter=9).fit(X, Y)
+    assert len(made) == len(search.energies_)

@@ -121,6 +121,7 @@ def _summary(estimator: str, backend: str, model: Any, table: Table) -> dict[str
         "samples": len(table.X),
         "features": len(table.features),
         **({} if numbers else {"classes": model.classes_.tolist()}),
+        **({"slices": len(model[-1].slices_)} if hasattr(model[-1], "slices_") else {}),
         "energy": float(np.nansum(model[-1].energies_)),  # nan: a neighbourhood of one class, which has no QUBO
         "train": regression_scores(model, table) if numbers else scores(model, table),
     }
@@ -128,9 +129,13 @@ def _summary(estimator: str, backend: str, model: Any, table: Table) -> dict[str
 
 def _check_out(out: str) -> None:
     """Find out before long work whether its result can be written."""
+    from pathlib import PurePath
+
     from hqml.cli.models import is_onnx
     from hqml.files import check_writable
 
+    if PurePath(out).suffix.lower() not in ("", ".skops", ".onnx"):
+        raise click.BadParameter(f"{out!r} must end in .skops, or in .onnx to be written as ONNX", param_hint="--out")
     check_writable(out)
     if is_onnx(out):
         from hqml.onnx_model.libraries import TO_WRITE, check_installed

@@ -169,14 +169,14 @@ def _alpha(dataset: Any) -> list[int]:
 
 
 def _bands(dataset: Any, features: int, names: Sequence[str] | None) -> tuple[int, ...]:
-    """The bands described by the features' names, else all, else all but alpha."""
+    """The bands described by the features' names, else all, or all but alpha where that fits the model."""
     described = list(dataset.descriptions)
     if names and all(described.count(name) == 1 for name in names):
         return tuple(described.index(name) + 1 for name in names)
     everything, alpha = tuple(range(1, dataset.count + 1)), _alpha(dataset)
-    if features in _sides(len(everything), features):
-        return everything
-    return tuple(band for band in everything if band not in alpha) or everything
+    opaque = tuple(band for band in everything if band not in alpha)
+    fits_whole, fits_opaque = (features in _sides(len(some), features) for some in (everything, opaque))
+    return opaque if fits_opaque and not fits_whole else everything
 
 
 def _sides(bands: int, features: int) -> dict[int, int]:

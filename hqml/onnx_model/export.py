@@ -75,6 +75,8 @@ def to_onnx(
         OnnxMissing: onnx or onnxruntime is not installed.
     """
     one_of("precision", precision, ("auto", "single", "double"))
+    if path is not None and Path(path).suffix.lower() != ".onnx":
+        raise ParameterError(f"path must end in .onnx, by which `hqml predict` knows the file, found {str(path)!r}")
     check_installed(TO_WRITE)
     steps, last = split(estimator)
     decider = read(last)

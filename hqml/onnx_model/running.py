@@ -62,7 +62,7 @@ class OnnxModel:
             X: (samples, features).
 
         Raises:
-            DataError: X has another number of columns, or holds what is not a finite number.
+            DataError: X has other columns, or holds what is not a finite number.
         """
         if self.classes_ is None:
             return self._run(PREDICTION, X)
@@ -90,6 +90,9 @@ class OnnxModel:
         return np.concatenate(parts)
 
     def _checked(self, X: npt.ArrayLike) -> Floats:
+        names = getattr(X, "columns", None)
+        if names is not None and self.features is not None and list(names) != list(self.features):
+            raise DataError(f"the columns of X must be {', '.join(self.features)}, in this order; choose them by name")
         try:
             points = np.ascontiguousarray(X, dtype=np.float64)
         except (TypeError, ValueError) as error:

@@ -195,6 +195,8 @@ class QuboFeatureSelector(SelectorMixin, AnnealedEstimator):  # type: ignore[mis
 
     def _estimates(self, X: Floats, y: Any) -> Estimates:
         criterion = one_of("criterion", self.criterion, CRITERIA)
+        if y.dtype == object and any(one is None for one in y):
+            raise DataError("y contains missing values; leave these samples out")
         if y.dtype == object and all(isinstance(one, numbers.Real) and not isinstance(one, bool) for one in y):
             y = y.astype(np.float64)
         classes = self._of_classes(y)

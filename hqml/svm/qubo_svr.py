@@ -12,7 +12,7 @@ from sklearn.svm import SVR
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from hqml.dispatch import AnyBackend
-from hqml.errors import ParameterError
+from hqml.errors import DataError, ParameterError
 from hqml.estimators.annealed import AnnealedEstimator
 from hqml.estimators.validation import data_errors, drawn_seed
 from hqml.options import finite_number
@@ -201,5 +201,7 @@ class QuboSVR(AnnealedEstimator, RegressorMixin, KernelSums):  # type: ignore[mi
         with data_errors():
             X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], y_numeric=True)
             y = np.asarray(y, dtype=np.float64)
+        if not np.isfinite(y).all():
+            raise DataError("y contains missing values or infinity; leave these samples out")
         self._check_square(X)
         return X, Targets.of(y)

@@ -7,7 +7,7 @@ one place, so that all the rest of `fit` (choice of the best, refit, cv_results_
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import perf_counter
 from typing import Any
 
@@ -87,6 +87,19 @@ class Collected:
         if scores is not None:
             return scores
         return dict.fromkeys(model, self._error_score) if isinstance(model, dict) else self._error_score
+
+
+class Folds:
+    """A splitter whose folds are drawn already."""
+
+    def __init__(self, pairs: Sequence[tuple[Any, Any]]) -> None:
+        self.pairs = pairs
+
+    def split(self, X: Any = None, y: Any = None, **params: Any) -> Iterable[tuple[Any, Any]]:
+        return iter(self.pairs)
+
+    def get_n_splits(self, X: Any = None, y: Any = None, **params: Any) -> int:
+        return len(self.pairs)
 
 
 def _fold(found: Mapping[str, Any]) -> Fold:

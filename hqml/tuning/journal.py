@@ -1,4 +1,7 @@
-"""A search's memory in a file: a line for each evaluated configuration, on disk before the next begins."""
+"""A search's memory in a file: a line for each evaluated configuration, on disk before the next begins.
+
+A batch that used metered time has a line as well, {"qpu": seconds}: what a search is granted holds for all its parts.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from hqml.tuning.records import Fold, Memory, Outcome
 from hqml.tuning.space import Configuration, Space
 
 _FORMAT = "hqml search journal 1"
+_START = json.dumps({"format": _FORMAT})[:-1].encode()
 
 
 class Journal(Memory):
@@ -53,6 +57,10 @@ class Journal(Memory):
         folds = [fold.as_json() for fold in outcome]
         self._append({"params": self._space.key(configuration), "folds": folds})
 
+    def spend(self, seconds: float) -> None:
+        super().spend(seconds)
+        self._append({"qpu": seconds})
+
     def close(self) -> None:
         os.close(self._file)
 
@@ -67,45 +75,50 @@ class Journal(Memory):
             ) from error
 
     def _resume(self, identity: Mapping[str, str], own_seed: bool) -> None:
-        lines = self._whole_lines()
-        if not lines:
-            self._append({"format": _FORMAT, "identity": dict(identity), "seed": self.seed})
-            return
-        header = self._parsed(lines[0], 1)
-        if not isinstance(header, dict) or header.get("format") != _FORMAT:
+        content = b"".join(iter(lambda: os.read(self._file, 1 << 20), b""))
+        if content and not content.startswith(_START):
             raise FormatError(f"{self._path} is no journal of a search; name another file")
-        if header["identity"] != dict(identity):
-            raise ParameterError(other_search(f"the journal {self._path}", header["identity"], identity))
+        whole = content[: content.rfind(b"\n") + 1]
+        header, *lines = whole.splitlines() or [b""]
+        if header:
+            self._check(self._parsed(header, 1), identity, own_seed)
+        # A last line without an end was being written when its process died. Only in a file of this search is it cut.
+        if len(whole) < len(content):
+            os.ftruncate(self._file, len(whole))
+        if not header:
+            self._append({"format": _FORMAT, "identity": dict(identity), "seed": self.seed})
+        for number, line in enumerate(lines, start=2):
+            self._restore(self._parsed(line, number), number)
+
+    def _check(self, header: Mapping[str, Any], identity: Mapping[str, str], own_seed: bool) -> None:
+        try:
+            found, seed = header["identity"], header["seed"]
+        except KeyError as error:
+            raise self._damaged(1) from error
+        if found != dict(identity):
+            raise ParameterError(other_search(f"the journal {self._path}", found, identity))
         if not own_seed:
-            self.seed = header["seed"]
-        for number, line in enumerate(lines[1:], start=2):
-            entry = self._parsed(line, number)
-            try:
+            self.seed = seed
+
+    def _restore(self, entry: Any, number: int) -> None:
+        try:
+            if "qpu" in entry:
+                self.qpu += entry["qpu"]
+            else:
                 outcome = [Fold(**fold) for fold in entry["folds"]]
                 self.outcomes[self._space.of_key(entry["params"])] = outcome
-            except (KeyError, TypeError) as error:
-                raise self._damaged(number) from error
-
-    def _whole_lines(self) -> list[bytes]:
-        """The lines of the file. A last one without an end was being written when its process died: it is cut off."""
-        content = b"".join(iter(lambda: os.read(self._file, 1 << 20), b""))
-        whole = content[: content.rfind(b"\n") + 1]
-        if len(whole) < len(content):
-            if not whole and not content.startswith(b'{"format"'):
-                raise FormatError(f"{self._path} is no journal of a search; name another file")
-            os.ftruncate(self._file, len(whole))
-        return whole.splitlines()
+        except (KeyError, TypeError) as error:
+            raise self._damaged(number) from error
 
     def _parsed(self, line: bytes, number: int) -> Any:
         try:
             return json.loads(line)
         except ValueError as error:
-            if number == 1:
-                raise FormatError(f"{self._path} is no journal of a search; name another file") from error
             raise self._damaged(number) from error
 
     def _damaged(self, number: int) -> FormatError:
-        return FormatError(f"line {number} of the journal {self._path} is damaged; remove that line, or the file")
+        remedy = "that line, or the file" if number > 1 else "the file"
+        return FormatError(f"line {number} of the journal {self._path} is damaged; remove {remedy}")
 
     def _append(self, entry: Mapping[str, Any]) -> None:
         line = json.dumps(entry).encode() + b"\n"

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
-import dimod
 import numpy as np
 
 from hqml.estimators.annealed import Annealer
 from hqml.problems.factorization_machine import FactorizationMachine
-from hqml.qubo import Floats
+from hqml.qubo import Floats, States
 from hqml.samples import states_of
 from hqml.tuning.encoding import Encoding, states_of_choices
 from hqml.tuning.space import Configuration, Space
@@ -70,8 +69,8 @@ def propose(
     sampled = annealer.sample(qubos, int(rng.integers(2**31)))
     solved = perf_counter()
     chosen: list[Configuration] = []
-    for machine, samples in zip(machines, sampled.samplesets, strict=True):
-        best = _best_new(space, encoding, machine, samples, seen | set(chosen))
+    for machine, qubo, samples in zip(machines, qubos, sampled.samplesets, strict=True):
+        best = _best_new(space, encoding, machine, states_of(samples, qubo), seen | set(chosen))
         chosen += [best] if best is not None else space.unseen(1, seen | set(chosen), rng)
     energies = [float(samples.first.energy) for samples in sampled.samplesets]
     seconds = {"build": built - started, **sampled.seconds, "decode": perf_counter() - solved}
@@ -82,14 +81,14 @@ def _best_new(
     space: Space,
     encoding: Encoding,
     machine: FactorizationMachine,
-    samples: dimod.SampleSet,
+    states: States,
     seen: set[Configuration],
 ) -> Configuration | None:
     """The lowest configuration that is not seen, of those sampled and their neighbours.
 
     Late in a search the minimum itself has often been measured; the lowest new one is near it then.
     """
-    found = encoding.configurations(states_of(samples, machine.to_qubo()))
+    found = encoding.configurations(states)
     distinct = list(dict.fromkeys(configuration for configuration in found if configuration is not None))
     around = [near for configuration in distinct[:_STARTS] for near in space.neighbours(configuration)]
     new = [configuration for configuration in dict.fromkeys([*distinct, *around]) if configuration not in seen]

@@ -34,10 +34,12 @@ Outcome: TypeAlias = list[Fold]
 
 
 class Record(Protocol):
-    """Evaluated configurations, in the order in which they became known."""
+    """Evaluated configurations, in the order in which they were begun."""
 
     outcomes: dict[Configuration, Outcome]
     seed: int
+    qpu: float
+    """Seconds of metered time that the search has used, with what it used before and in other processes."""
 
     @property
     def restored(self) -> int:
@@ -62,6 +64,11 @@ class Record(Protocol):
         ...
 
     def keep(self, configuration: Configuration, outcome: Outcome) -> None: ...
+
+    def spend(self, seconds: float) -> None:
+        """Note metered time that this process has used."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -73,6 +80,7 @@ class Memory:
     def __init__(self, seed: int) -> None:
         self.outcomes: dict[Configuration, Outcome] = {}
         self.seed = seed
+        self.qpu = 0.0
         self._own = 0
 
     @property
@@ -91,6 +99,9 @@ class Memory:
     def keep(self, configuration: Configuration, outcome: Outcome) -> None:
         self.outcomes[configuration] = outcome
         self._own += 1
+
+    def spend(self, seconds: float) -> None:
+        self.qpu += seconds
 
     def close(self) -> None:
         pass

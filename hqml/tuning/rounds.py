@@ -121,7 +121,7 @@ class Rounds:
         annealer = plan.annealer
         if annealer.max_qpu_seconds is not None:
             annealer = dataclasses.replace(
-                annealer, max_qpu_seconds=max(annealer.max_qpu_seconds - self.seconds["qpu"], 1e-9)
+                annealer, max_qpu_seconds=max(annealer.max_qpu_seconds - self.record.qpu, 1e-9)
             )
         try:
             found = propose(
@@ -136,11 +136,13 @@ class Rounds:
                 rng=rng,
             )
         except BudgetExceeded as error:
-            if not self.energies:
+            if not self.energies and not self.record.qpu:
                 raise
             warnings.warn(f"{error}; the rest is chosen by chance", BudgetWarning, stacklevel=2)
             self.spent = True
             return []
+        if "qpu" in found.seconds:
+            self.record.spend(found.seconds["qpu"])
         self.energies += found.energies
         for stage, seconds in found.seconds.items():
             self.seconds[stage] += seconds

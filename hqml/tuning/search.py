@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 from joblib import effective_n_jobs  # type: ignore[import-untyped]
+from sklearn.model_selection import ParameterGrid
 from sklearn.model_selection._search import BaseSearchCV
 
 from hqml.dispatch import AnyBackend
@@ -18,14 +19,17 @@ from hqml.estimators.annealed import AnnealedEstimator
 from hqml.estimators.backends import capabilities_of
 from hqml.estimators.validation import drawn_seed
 from hqml.options import finite_number, one_of, whole_number
-from hqml.tuning.collected import Collected
+from hqml.tuning.collected import Collected, Folds
 from hqml.tuning.encoding import ENCODINGS, encoding_of
 from hqml.tuning.fingerprint import digest, hashed, told
 from hqml.tuning.journal import Journal
 from hqml.tuning.records import Memory, Record
 from hqml.tuning.rounds import Plan, Rounds
 from hqml.tuning.shared import SharedTrials
-from hqml.tuning.space import space_of
+from hqml.tuning.space import ABSENT, Configuration, Space, space_of
+
+MOST_VARIABLES = 256
+"""Of a machine. Drawing one costs the cube of them: with 200 a round takes seconds, with 600 minutes."""
 
 
 class QuboSearchCV(AnnealedEstimator, BaseSearchCV):  # type: ignore[misc]
@@ -57,8 +61,8 @@ class QuboSearchCV(AnnealedEstimator, BaseSearchCV):  # type: ignore[misc]
         backend_options: the backend's own options, e.g. {"num_sweeps": 200}.
         reads: samples drawn of each machine's QUBO.
         time_limit: seconds for each round's annealing.
-        max_qpu_seconds: metered time granted to the whole search; where it ends, the rest is chosen by chance, with a
-            BudgetWarning.
+        max_qpu_seconds: metered time granted to the whole search, with what it used before (`journal`) and in other
+            processes (`storage`); where it ends, the rest is chosen by chance, with a BudgetWarning.
         random_state: int, RandomState or None. An int makes a search repeatable on a seedable backend.
         journal: file in which each evaluated configuration is noted at once. A search that was interrupted goes on from
             it, to the same end, and one with a larger `n_iter` goes on where the smaller ended.
@@ -145,6 +149,8 @@ class QuboSearchCV(AnnealedEstimator, BaseSearchCV):  # type: ignore[misc]
         try:
             super().fit(X, y, **params)
         finally:
+            if self._running.splitter is not None:
+                self._checked_cv_orig = self._running.splitter
             del self._running
         self.timing_["total"] = perf_counter() - started
         return self
@@ -159,9 +165,15 @@ class QuboSearchCV(AnnealedEstimator, BaseSearchCV):  # type: ignore[misc]
             finite_number("max_qpu_seconds", self.max_qpu_seconds, above=0, unit="seconds")
         elif capabilities_of(self.backend, self.backend_options).metered:
             raise BudgetExceeded("the backend is metered; grant the search time: max_qpu_seconds=...")
+        encoding = encoding_of(one_of("encoding", self.encoding, ENCODINGS), space)
+        if (levels := sum(encoding.sizes)) > MOST_VARIABLES:
+            raise ParameterError(
+                f"param_grid has {levels} levels in all, a search takes {MOST_VARIABLES}; "
+                "give fewer values of a parameter, or encoding='binary'"
+            )
         return Plan(
             space=space,
-            encoding=encoding_of(one_of("encoding", self.encoding, ENCODINGS), space),
+            encoding=encoding,
             n_iter=whole_number("n_iter", self.n_iter),
             n_initial=whole_number("n_initial", self.n_initial, least=2),
             batch_size=whole_number("batch_size", self.batch_size),
@@ -171,9 +183,9 @@ class QuboSearchCV(AnnealedEstimator, BaseSearchCV):  # type: ignore[misc]
 
     def _check_input_parameters(self, X: Any, y: Any, split_params: Mapping[str, Any]) -> None:
         # scikit-learn calls this after it has read cv and before it counts the folds.
-        splitter: Any = self._checked_cv_orig
-        folds = _Folds(list(splitter.split(X, y, **split_params)))
-        self._checked_cv_orig: Any = folds
+        splitter = self._running.splitter = self._checked_cv_orig
+        folds = Folds(list(splitter.split(X, y, **split_params)))
+        self._checked_cv_orig = folds
         if self.journal is not None or self.storage is not None:
             self._running.identity = {
                 "estimator": digest(told(self.estimator)),
@@ -194,6 +206,10 @@ class QuboSearchCV(AnnealedEstimator, BaseSearchCV):  # type: ignore[misc]
         finally:
             record.close()
         outcomes = record.outcomes
+        if len(outcomes) == plan.space.size:  # of equal scores the first counts: that of GridSearchCV then
+            outcomes = {
+                configuration: outcomes[configuration] for configuration in _listed(plan.space, self.param_grid)
+            }
         door.conclude([plan.space.params(configuration) for configuration in outcomes], list(outcomes.values()))
         self.seed_, self.n_restored_ = record.seed, record.restored
         self.energies_ = np.array(rounds.energies)
@@ -224,16 +240,17 @@ class _Running:
     plan: Plan
     fit_params: Mapping[str, Any]
     identity: Mapping[str, str] = field(default_factory=dict)
+    splitter: Any = None
 
 
-class _Folds:
-    """A splitter whose folds are drawn already."""
-
-    def __init__(self, pairs: Sequence[tuple[Any, Any]]) -> None:
-        self.pairs = pairs
-
-    def split(self, X: Any = None, y: Any = None, **params: Any) -> Iterable[tuple[Any, Any]]:
-        return iter(self.pairs)
-
-    def get_n_splits(self, X: Any = None, y: Any = None, **params: Any) -> int:
-        return len(self.pairs)
+def _listed(space: Space, param_grid: Any) -> list[Configuration]:
+    """All configurations, in the order of scikit-learn's ParameterGrid."""
+    levels = [{told(value): level for level, value in enumerate(axis.values)} for axis in space.axes]
+    found = (
+        tuple(
+            of_value[told(params[axis.name])] if axis.name in params else ABSENT
+            for axis, of_value in zip(space.axes, levels, strict=True)
+        )
+        for params in ParameterGrid(param_grid)
+    )
+    return list(dict.fromkeys(found))

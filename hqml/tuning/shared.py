@@ -2,7 +2,8 @@
 
 Each configuration is a trial. A process claims one by adding a running trial; of several for one configuration the
 lowest number counts, which all processes see alike, and the others are withdrawn (state FAIL). Results are in the
-trial's user attributes, the mean score is its value.
+trial's user attributes, the mean score is its value. The metered time that each process used is an attribute of the
+study.
 """
 
 from __future__ import annotations
@@ -12,15 +13,19 @@ import math
 import os
 import secrets
 import socket
+import time
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
-from hqml.errors import FormatError, ParameterError
+from hqml.errors import ParameterError
 from hqml.tuning.journal import other_search
 from hqml.tuning.optuna_library import optuna
 from hqml.tuning.records import Fold, Memory, Outcome, mean_score
 from hqml.tuning.space import ABSENT, Configuration, Space
+from hqml.tuning.storage import opened
+
+_QPU = "hqml qpu "
+"""Start of the study's attributes with the metered seconds of each process."""
 
 _PATIENCE = 10
 """A claim from another machine is lost when it is older than so many times the longest evaluation ..."""
@@ -64,35 +69,41 @@ class SharedTrials(Memory):
         self._optuna = optuna("storage=")
         self._space, self._metric, self._budget = space, metric, budget
         self._words = [tuple(_words(space, place)) for place in range(len(space.axes))]
-        self._study = _opened(self._optuna, storage, study_name)
+        self._mark = secrets.token_hex(8)
+        self._study = opened(self._optuna, storage, study_name)
         self._check_identity(study_name, identity)
         self._claims: dict[Configuration, int] = {}
+        self._spent = 0.0
         self._running: set[Configuration] = set()
         self.refresh()
 
     def refresh(self) -> None:
         self._running = set()
+        known: dict[Configuration, Outcome] = {}
         for configuration, trial in self._counting():
-            if configuration in self.outcomes:
+            if configuration in known:
                 continue
-            if "folds" in trial.user_attrs and trial.state.is_finished():
-                self.outcomes[configuration] = [Fold(**fold) for fold in json.loads(trial.user_attrs["folds"])]
+            if configuration in self.outcomes:
+                known[configuration] = self.outcomes[configuration]
+            elif "folds" in trial.user_attrs and trial.state.is_finished():
+                known[configuration] = [Fold(**fold) for fold in json.loads(trial.user_attrs["folds"])]
             else:
                 self._running.add(configuration)
+        self.outcomes = known  # by number, so that of equal scores all processes find the same first
+        self.qpu = sum(spent for name, spent in self._study.user_attrs.items() if name.startswith(_QPU))
 
     def running(self) -> set[Configuration]:
         return self._running
 
     def claim(self, configurations: Sequence[Configuration]) -> list[Configuration]:
-        mark = secrets.token_hex(8)
         for configuration in configurations:
-            self._study.add_trial(self._claim_of(configuration, mark))
+            self._study.add_trial(self._claim_of(configuration))
         counting = self._counting()
         first = dict(reversed(counting))  # the lowest number of each configuration
         allowed = set(sorted(trial.number for trial in first.values())[: self._budget])
         won = []
         for configuration, trial in counting:
-            if trial.user_attrs["mark"] != mark:
+            if not self._is_mine(trial):
                 continue
             if first[configuration].number == trial.number and trial.number in allowed:
                 self._claims[configuration] = trial.number
@@ -127,37 +138,52 @@ class SharedTrials(Memory):
         else:
             self._withdraw(number)
 
+    def spend(self, seconds: float) -> None:
+        super().spend(seconds)
+        self._spent += seconds
+        self._study.set_user_attr(_QPU + self._mark, self._spent)
+
     def close(self) -> None:
-        """Withdraw what was claimed and not finished, as after Ctrl-C, so that others can take it."""
-        for number in self._claims.values():
-            self._withdraw(number)
+        """Withdraw what was claimed and not finished, as after Ctrl-C, so that others can take it.
+
+        The trials are asked, as an interrupt may come before a claim is noted here.
+        """
+        for trial in self._trials():
+            if self._is_mine(trial):
+                self._withdraw(trial.number)
         self._claims.clear()
+
+    def _is_mine(self, trial: Any) -> bool:
+        """Whether this process has claimed it, and not finished it."""
+        return trial.user_attrs.get("mark") == self._mark and not trial.state.is_finished()
 
     def _trials(self) -> list[Any]:
         found: list[Any] = self._study.get_trials(deepcopy=False)
         return found
 
     def _check_identity(self, study_name: str, identity: Mapping[str, str]) -> None:
+        trials = self._trials()  # first: another process notes the identity before it adds trials
         found = self._study.user_attrs.get("hqml identity")
-        if found is None and not self._trials():
+        if found is None and not trials:
             self._study.set_user_attr("hqml identity", dict(identity))
         elif found is None:
             raise ParameterError(f"study {study_name!r} was not made by QuboSearchCV; give another study_name")
         elif found != dict(identity):
             raise ParameterError(other_search(f"study {study_name!r}", found, identity))
 
-    def _claim_of(self, configuration: Configuration, mark: str) -> Any:
+    def _claim_of(self, configuration: Configuration) -> Any:
         distributions, params = {}, {}
         for place, level in enumerate(configuration):
             if level != ABSENT:
                 name = self._space.axes[place].name
                 distributions[name] = self._optuna.distributions.CategoricalDistribution(self._words[place])
                 params[name] = self._words[place][level]
+        claimant = {"mark": self._mark, "host": socket.gethostname(), "pid": os.getpid(), "since": time.time()}
         return self._optuna.trial.create_trial(
             state=self._optuna.trial.TrialState.RUNNING,
             params=params,
             distributions=distributions,
-            user_attrs={"levels": list(configuration), "mark": mark, "host": socket.gethostname(), "pid": os.getpid()},
+            user_attrs={"levels": list(configuration), **claimant},
         )
 
     def _is_lost(self, trial: Any) -> bool:
@@ -165,27 +191,8 @@ class SharedTrials(Memory):
         if trial.user_attrs["host"] == socket.gethostname():
             return not _is_alive(trial.user_attrs["pid"])
         longest = max((_seconds(outcome) for outcome in self.outcomes.values()), default=0.0)
-        age = (datetime.now() - trial.datetime_start).total_seconds()
+        age = time.time() - trial.user_attrs["since"]  # Optuna's own is local time, which is another on each machine
         return bool(age > max(_LEAST_PATIENCE, _PATIENCE * longest))
-
-
-def _opened(library: Any, storage: str | os.PathLike[str], study_name: str) -> Any:
-    place = os.fspath(storage)
-    try:
-        if "://" not in place:
-            journal = library.storages.journal
-            kept: Any = library.storages.JournalStorage(journal.JournalFileBackend(place))
-        else:
-            kept = place
-        # Its own sampler is never asked; the default one would warn of what it cannot do.
-        sampler = library.samplers.RandomSampler(seed=0)
-        return library.create_study(
-            storage=kept, study_name=study_name, direction="maximize", load_if_exists=True, sampler=sampler
-        )
-    except Exception as error:  # whatever a database, a file system or SQLAlchemy raises
-        raise FormatError(
-            f"storage {place!r} cannot be opened: {error}; give the path of a file, or a URL such as sqlite:///search.db"
-        ) from error
 
 
 def _words(space: Space, place: int) -> Iterable[str]:

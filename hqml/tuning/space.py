@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from hqml.errors import ParameterError
-from hqml.tuning.fingerprint import told
+from hqml.tuning.fingerprint import told, told_parameter
 
 Configuration: TypeAlias = tuple[int, ...]
 """The level on each axis; ABSENT where the configuration does not have the parameter."""
@@ -21,7 +21,7 @@ Configuration: TypeAlias = tuple[int, ...]
 ABSENT = -1
 
 _COUNT_UP_TO = 20_000
-"""Configurations up to which all are listed: then a search knows when none is left."""
+"""Configurations up to which all are listed to choose from; of more, some are drawn."""
 
 
 @dataclass(frozen=True)
@@ -46,17 +46,11 @@ class Space:
 
     @cached_property
     def size(self) -> int:
-        """Number of distinct configurations; above 20000, where grids overlap, an upper bound of it."""
-        return len(self._all) if self._all is not None else self._most
-
-    @property
-    def _most(self) -> int:
-        return sum(math.prod(len(levels) or 1 for levels in grid) for grid in self.grids)
+        """Number of distinct configurations."""
+        return _union([tuple(map(_or_absent, grid)) for grid in self.grids])
 
     @cached_property
-    def _all(self) -> list[Configuration] | None:
-        if self._most > _COUNT_UP_TO:
-            return None
+    def _all(self) -> list[Configuration]:
         return list(dict.fromkeys(found for grid in self.grids for found in product(*map(_or_absent, grid))))
 
     def grid_of(self, configuration: Configuration) -> int | None:
@@ -72,12 +66,14 @@ class Space:
         return {axis.name: axis.values[level] for axis, level in chosen if level != ABSENT}
 
     def key(self, configuration: Configuration) -> dict[str, str]:
-        """The configuration in words that are the same in every process."""
-        return {name: told(value) for name, value in self.params(configuration).items()}
+        """The configuration in words that are the same in every process and hold no backend's token."""
+        return {name: told_parameter(name, value) for name, value in self.params(configuration).items()}
 
     @cached_property
     def _levels(self) -> list[dict[str, int]]:
-        return [{told(value): level for level, value in enumerate(axis.values)} for axis in self.axes]
+        return [
+            {told_parameter(axis.name, value): level for level, value in enumerate(axis.values)} for axis in self.axes
+        ]
 
     def of_key(self, key: Mapping[str, str]) -> Configuration:
         """The reverse of `key`.
@@ -102,12 +98,12 @@ class Space:
 
     def unseen(self, count: int, seen: set[Configuration], rng: np.random.Generator) -> list[Configuration]:
         """Distinct ones that are not in `seen`, by chance: `count` of them, or all that are left if these are fewer."""
-        if self._all is not None:
+        if self.size <= max(_COUNT_UP_TO, 2 * (len(seen) + count)):
             left = [found for found in self._all if found not in seen]
             return [left[place] for place in rng.permutation(len(left))[:count]]
         share = np.array([math.prod(len(levels) or 1 for levels in grid) for grid in self.grids], dtype=np.float64)
         chosen: dict[Configuration, None] = {}
-        while len(chosen) < count:  # most of more than 20000 are unseen, so that it ends soon
+        while len(chosen) < count:  # at least half are unseen, so that it ends soon
             grid = self.grids[rng.choice(len(self.grids), p=share / share.sum())]
             found = tuple(int(rng.choice(_or_absent(levels))) for levels in grid)
             if found not in seen:
@@ -129,7 +125,8 @@ class Space:
 def space_of(param_grid: Any) -> Space:
     """The space of a scikit-learn parameter grid: a dict {name: values}, or a list of such.
 
-    Values that repeat count once, and so do configurations that several grids have.
+    Values that repeat count once, and so do configurations that several grids have. The axes are in the order of their
+    names: processes that write a grid in another order share one search.
 
     Raises:
         ParameterError: it is neither, a name is no text, or values are none, empty, or no sequence.
@@ -139,7 +136,7 @@ def space_of(param_grid: Any) -> Space:
         raise ParameterError(f"param_grid must be a dict {{name: values}} or a list of such, found {param_grid!r}")
     for grid in grids:
         _check_grid(grid)
-    axes = tuple(_axis(name, grids) for name in dict.fromkeys(name for grid in grids for name in grid))
+    axes = tuple(_axis(name, grids) for name in sorted({name for grid in grids for name in grid}))
     places = [{told(value): level for level, value in enumerate(axis.values)} for axis in axes]
     return Space(
         axes,
@@ -181,6 +178,18 @@ def _axis(name: str, grids: Sequence[Mapping[str, Any]]) -> Axis:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_) and math.isfinite(value)
+
+
+def _union(boxes: Sequence[tuple[tuple[int, ...], ...]]) -> int:
+    """Number of points in boxes, products of levels: of each box those that no later box has."""
+    total = 0
+    for place, box in enumerate(boxes):
+        common = [
+            tuple(tuple(sorted({*one} & {*two})) for one, two in zip(box, later, strict=True))
+            for later in boxes[place + 1 :]
+        ]
+        total += math.prod(map(len, box)) - _union([shared for shared in dict.fromkeys(common) if all(shared)])
+    return total
 
 
 def _or_absent(levels: tuple[int, ...]) -> tuple[int, ...]:

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.sparse
 
 from hqml.errors import FormatError, ParameterError
 from hqml.files import replacing
+from hqml.model_checks import check_contents
 
 TRUSTED = (
     "hqml.boosting.qboost.QBoostClassifier",
@@ -108,7 +108,7 @@ def save_model(
             "use a kernel and steps that scikit-learn or hqml name"
         )
     try:
-        _check_contents(bundle["estimator"])
+        check_contents(bundle["estimator"])
     except ValueError as error:
         raise ParameterError(f"the model would not be loaded again: {error}; keep it with skops.io") from error
     with replacing(path) as file:
@@ -175,7 +175,7 @@ def _check(path: str | Path, estimator: Any, features: Any) -> None:
         check_is_fitted(estimator)
         fitted = isinstance(estimator, BaseEstimator) and callable(getattr(estimator, "predict", None))
         count = int(estimator.n_features_in_)
-        _check_contents(estimator)
+        check_contents(estimator)
     except Exception:  # of a damaged estimator anything may be missing
         fitted = False
     if not fitted:
@@ -212,58 +212,6 @@ def _without_the_run(value: Any) -> Any:
             slim_array[place] = _without_the_run(one)
         return slim_array
     return value
-
-
-def _check_contents(value: Any, *, trees: bool = True) -> None:
-    """Look into whatever holds indices: one that is out of range would reach foreign memory when it is used.
-
-    Args:
-        value: an estimator, or anything in it.
-        trees: whether its trees are used by estimators that compare samples with them.
-
-    Raises:
-        ValueError: a sparse array or a tree is malformed, or a tree is used unchecked.
-    """
-    from sklearn.base import BaseEstimator
-    from sklearn.tree._tree import Tree
-
-    if isinstance(value, BaseEstimator):
-        _check_width(value)
-        # scikit-learn's ensembles check samples once, for themselves, and let their trees go unchecked.
-        trees = trees and (type(value).__module__.startswith("hqml.") or not hasattr(value, "estimators_"))
-        value = vars(value)
-    if isinstance(value, dict):
-        value = list(value.values())
-    elif isinstance(value, np.ndarray) and value.dtype == object:
-        value = value.ravel().tolist()
-    if isinstance(value, list | tuple):
-        for one in value:
-            _check_contents(one, trees=trees)
-    elif isinstance(value, scipy.sparse.csr_array | scipy.sparse.csr_matrix):
-        value.check_format(full_check=True)
-    elif isinstance(value, Tree):
-        if not trees:
-            raise ValueError("ensembles of scikit-learn use their trees unchecked")
-        _check_tree(value)
-
-
-def _check_width(estimator: Any) -> None:
-    """scikit-learn compares samples with the estimator's number of features, and its tree then trusts them."""
-    tree = getattr(estimator, "tree_", None)
-    if tree is not None and tree.n_features != estimator.n_features_in_:
-        raise ValueError("a tree splits by other features than its estimator takes")
-
-
-def _check_tree(tree: Any) -> None:
-    """Children come after their node and splits are by features there are; `Tree` itself checks its arrays' shapes."""
-    if tree.node_count < 1:
-        raise ValueError("a tree has no nodes")
-    inner = np.flatnonzero(tree.children_left != -1)
-    below = np.stack([tree.children_left[inner], tree.children_right[inner]])
-    if not ((below > inner) & (below < tree.node_count)).all():
-        raise ValueError("a tree has a child out of range")
-    if not ((tree.feature[inner] >= 0) & (tree.feature[inner] < tree.n_features)).all():
-        raise ValueError("a tree splits by a feature out of range")
 
 
 def _is_samples(value: Any) -> bool:

@@ -144,7 +144,7 @@ def fitted(backend: Backend, name: str, qubos: Sequence[Qubo]) -> list[Qubo]:
         if most is not None and qubo.num_variables > most:
             raise UnsupportedModel(
                 f"backend {name!r} takes at most {most} variables, the model has {qubo.num_variables}; "
-                "use smaller slices or another backend (`hqml backends` lists them)"
+                "make it smaller (slices, pool, features, levels) or use another backend (`hqml backends` lists them)"
             )
     return [_in_a_form_of(able, qubo) for qubo in qubos]
 

@@ -48,7 +48,7 @@ def find_device(name: str | None) -> torch.device:
 
 _ADVICE = (
     "install a torch that is built for your accelerator, or run the same code on the processor with device='cpu', "
-    "e.g. hqml.sample(model, 'gpu', device='cpu') or --option device=cpu"
+    "e.g. hqml.sample(model, 'gpu', device='cpu'), backend_options={'device': 'cpu'} or --option device=cpu"
 )
 
 

@@ -25,7 +25,7 @@ def test_an_example_runs_without_a_warning_and_prints_its_table(example: Path, t
     )
     assert done.returncode == 0, done.stderr
     assert not done.stderr
-    assert len(done.stdout.splitlines()) >= 4
+    assert len(done.stdout.splitlines()) >= 3
 
 
 def test_the_gallery_shows_every_example() -> None:

@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 LEAST ?= 4500
 # Of the wheel all but those that are long and test no packaging: marked slow, of failures of the node and the launcher,
 # of what single estimators learn.
-LEAST_OF_WHEEL ?= 2700
+LEAST_OF_WHEEL ?= 2600
 NOT_OF_WHEEL := node node_faults node_forward qpu_faults mpiexec scale embedding path_integral \
   boosting k_medoids local_svc multiclass selection svr tuning tuning_optuna tuning_shared
 # What the tests need beside the base install.

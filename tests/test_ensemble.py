@@ -20,34 +20,15 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from hqml import load_backend
-from hqml.backend import Capabilities, Usage
 from hqml.errors import DataError, ParameterError
 from hqml.svm import DegenerateWarning, QuboSVC, QuboSVCEnsemble, SVCSliceEnsemble
 from hqml.svm._slices import SAMPLINGS, drawn_slices
+from hqml.testing import RecordingBackend
 
 X_MOONS, Y_MOONS = make_moons(203, noise=0.2, random_state=0)
 X_IRIS, Y_IRIS = load_iris(return_X_y=True)
 X_IRIS = StandardScaler().fit_transform(X_IRIS)
 CHEAP = QuboSVC(reads=20, backend_options={"num_sweeps": 50})
-
-
-class Small:
-    """The cpu backend as if it took no more than `most` variables, remembering its batches."""
-
-    def __init__(self, most: int | None) -> None:
-        self._cpu = load_backend("cpu")
-        self.batches: list[list[Any]] = []
-        self.capabilities = Capabilities(kind="cpu", forms=frozenset({"gram"}), max_variables=most, seedable=True)
-
-    def sample(self, qubos: Any, **arguments: Any) -> Any:
-        self.batches.append(list(qubos))
-        return self._cpu.sample(qubos, **arguments)
-
-    def estimate(self, qubos: Any, **arguments: Any) -> Usage:
-        return self._cpu.estimate(qubos, **arguments)
-
-    def close(self) -> None:
-        self._cpu.close()
 
 
 def ensemble(**parameters: Any) -> QuboSVCEnsemble:
@@ -126,7 +107,7 @@ def test_slices_are_shuffled_and_hang_on_the_seed(sampling: str) -> None:
 
 
 def test_all_slices_and_classes_are_one_batch() -> None:
-    backend = Small(None)
+    backend = RecordingBackend(load_backend("cpu"))
     model = ensemble(estimator=clone(CHEAP).set_params(backend=backend)).fit(X_IRIS, Y_IRIS)
     assert [len(batch) for batch in backend.batches] == [4 * 3]
     assert model.intercept_.shape == model.energies_.shape == (4, 3)
@@ -135,7 +116,10 @@ def test_all_slices_and_classes_are_one_batch() -> None:
 
 
 def test_the_automatic_slice_fills_the_backend() -> None:
-    model = ensemble(estimator=clone(CHEAP).set_params(backend=Small(60), n_bits=3), slice_size="auto")
+    model = ensemble(
+        estimator=clone(CHEAP).set_params(backend=RecordingBackend(load_backend("cpu"), max_variables=60), n_bits=3),
+        slice_size="auto",
+    )
     assert model.fit(X_MOONS, Y_MOONS).slice_size_ == 20
     assert len(model.slices_) == 11
     built = ensemble(
@@ -293,7 +277,13 @@ def test_a_seed_repeats_a_fit_and_the_estimator_given_is_left_alone() -> None:
         ({"combine": "max"}, "combine must be one of 'mean'"),
         ({"sampling": "disjoint", "n_slices": 6}, "6 disjoint slices of 40 need 240 samples, found 203"),
         ({"random_state": -1}, "random_state cannot be used"),
-        ({"estimator": QuboSVC(backend=Small(2)), "slice_size": "auto"}, "slice_size=1 cannot hold the 2 classes"),
+        (
+            {
+                "estimator": QuboSVC(backend=RecordingBackend(load_backend("cpu"), max_variables=2)),
+                "slice_size": "auto",
+            },
+            "slice_size=1 cannot hold the 2 classes",
+        ),
     ],
 )
 def test_a_bad_parameter_is_one_clear_line(parameters: dict[str, Any], message: str) -> None:

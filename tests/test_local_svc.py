@@ -27,35 +27,16 @@ from sklearn.svm import SVC
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 
 from hqml import load_backend
-from hqml.backend import Capabilities, Usage
 from hqml.errors import BackendError, DataError, ParameterError, UnknownBackend
 from hqml.svm import DegenerateWarning, LocalQuboSVC, LocalSVC, QuboSVC
 from hqml.svm._neighbours import covered
 from hqml.svm.local_machines import Roles
+from hqml.testing import RecordingBackend
 
 X_MOONS, Y_MOONS = make_moons(203, noise=0.2, random_state=0)
 X_IRIS, Y_IRIS = load_iris(return_X_y=True)
 X_IRIS = StandardScaler().fit_transform(X_IRIS)
 CHEAP = {"reads": 20, "backend_options": {"num_sweeps": 50}, "random_state": 0}
-
-
-class Small:
-    """The cpu backend as if it took no more than `most` variables, remembering its batches."""
-
-    def __init__(self, most: int | None) -> None:
-        self._cpu = load_backend("cpu")
-        self.batches: list[list[Any]] = []
-        self.capabilities = Capabilities(kind="cpu", forms=frozenset({"gram"}), max_variables=most, seedable=True)
-
-    def sample(self, qubos: Any, **arguments: Any) -> Any:
-        self.batches.append(list(qubos))
-        return self._cpu.sample(qubos, **arguments)
-
-    def estimate(self, qubos: Any, **arguments: Any) -> Usage:
-        return self._cpu.estimate(qubos, **arguments)
-
-    def close(self) -> None:
-        self._cpu.close()
 
 
 def local(**parameters: Any) -> LocalQuboSVC:
@@ -105,7 +86,9 @@ def test_a_smaller_share_assigned_takes_more_centres() -> None:
 
 def test_the_automatic_neighbourhood_fills_the_backend() -> None:
     """80 samples where the backend sets no limit."""
-    limited = local(n_neighbors="auto", n_bits=3, backend=Small(60)).fit(X_MOONS, Y_MOONS)
+    limited = local(n_neighbors="auto", n_bits=3, backend=RecordingBackend(load_backend("cpu"), max_variables=60)).fit(
+        X_MOONS, Y_MOONS
+    )
     assert limited.n_neighbors_ == limited.neighbourhoods_.shape[1] == 20
     assert local(n_neighbors="auto").fit(X_MOONS, Y_MOONS).n_neighbors_ == 80
 
@@ -165,7 +148,7 @@ def test_machines_are_those_of_going_through_all_states_by_hand(classes: int) ->
 
 
 def test_all_neighbourhoods_are_one_batch_of_equal_models() -> None:
-    backend = Small(None)
+    backend = RecordingBackend(load_backend("cpu"))
     model = local(backend=backend).fit(X_IRIS, Y_IRIS)
     [batch] = backend.batches
     held = model.present_.sum(axis=1)
@@ -200,9 +183,9 @@ def test_the_mirror_image_is_what_training_it_would_have_given() -> None:
 @pytest.mark.parametrize("classes", [2, 3])
 def test_neighbourhoods_of_one_class_need_no_qubo(classes: int) -> None:
     X, y = make_blobs([50] * classes, cluster_std=0.1, centers=10 * np.eye(classes), random_state=0)
-    backend = Small(None)
+    backend = RecordingBackend(load_backend("cpu"))
     model = local(backend=backend).fit(X, y)
-    assert backend.batches == [[]]
+    assert backend.batches == [()]
     assert np.isnan(model.energies_).all()
     assert len(model.support_) == 0
     np.testing.assert_array_equal(model.predict(X), y)
@@ -456,7 +439,7 @@ def test_a_seed_repeats_a_fit_and_another_has_other_centres() -> None:
     drawn = local(random_state=None).fit(X_MOONS, Y_MOONS)
     repeated = local(random_state=drawn.seed_).fit(X_MOONS, Y_MOONS)
     np.testing.assert_array_equal(drawn.decision_function(X_MOONS), repeated.decision_function(X_MOONS))
-    backend = Small(None)
+    backend = RecordingBackend(load_backend("cpu"))
     assert clone(local(backend=backend)).backend is backend
 
 
@@ -471,7 +454,10 @@ def test_single_precision_stays_near_double() -> None:
         ({"n_neighbors": "all"}, "n_neighbors must be 'auto' or a whole number, found 'all'"),
         ({"n_neighbors": 1}, "n_neighbors must be a whole number of at least 2, found 1"),
         ({"n_neighbors": 20.0}, "n_neighbors must be a whole number"),
-        ({"n_neighbors": "auto", "backend": Small(3)}, "no room for two neighbours; lower n_bits"),
+        (
+            {"n_neighbors": "auto", "backend": RecordingBackend(load_backend("cpu"), max_variables=3)},
+            "no room for two neighbours; lower n_bits",
+        ),
         ({"assigned": 0}, "assigned must be a finite number above 0"),
         ({"assigned": 40}, "assigned is a share of n_neighbors, above 0 and at most 1, found 40"),
         ({"n_deciding": 0}, "n_deciding must be"),

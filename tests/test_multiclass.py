@@ -28,10 +28,10 @@ from sklearn.svm import SVC
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 
 from hqml import load_backend
-from hqml.backend import Capabilities, Usage
 from hqml.errors import BackendError, DataError, ModelTooLarge, ParameterError, ProblemError
 from hqml.problems.multiclass_svm import MAX_BITS, multiclass_multipliers, multiclass_svm
 from hqml.svm import MulticlassSVC, QuboMulticlassSVC, QuboSVCEnsemble, SaturationWarning, SVCSliceEnsemble
+from hqml.testing import RecordingBackend
 
 X_IRIS, Y_IRIS = load_iris(return_X_y=True)
 X_IRIS = StandardScaler().fit_transform(X_IRIS)
@@ -53,25 +53,6 @@ def halves(load: Any) -> tuple[Any, Any, Any, Any]:
     X, X_test, y, y_test = train_test_split(X, y, train_size=0.5, stratify=y, random_state=0)
     scaler = StandardScaler().fit(X)
     return scaler.transform(X), y, scaler.transform(X_test), y_test
-
-
-class Recording:
-    """The cpu backend as if it took no more than `most` variables, remembering its batches."""
-
-    def __init__(self, most: int | None = None) -> None:
-        self._cpu = load_backend("cpu")
-        self.batches: list[list[Any]] = []
-        self.capabilities = Capabilities(kind="cpu", forms=frozenset({"gram"}), max_variables=most, seedable=True)
-
-    def sample(self, qubos: Any, **arguments: Any) -> Any:
-        self.batches.append(list(qubos))
-        return self._cpu.sample(qubos, **arguments)
-
-    def estimate(self, qubos: Any, **arguments: Any) -> Usage:
-        return self._cpu.estimate(qubos, **arguments)
-
-    def close(self) -> None:
-        self._cpu.close()
 
 
 # The formula
@@ -383,7 +364,7 @@ def test_bad_data_and_unfitted_models_are_refused() -> None:
     with pytest.raises(DataError, match="needs a class of two samples"):
         quick(aggregate="validation").fit(X_IRIS[[0, 60, 120]], [0, 1, 2])
     with pytest.raises(BackendError, match="at most 100 variables"):
-        quick(backend=Recording(100)).fit(X_IRIS, Y_IRIS)
+        quick(backend=RecordingBackend(load_backend("cpu"), max_variables=100)).fit(X_IRIS, Y_IRIS)
     for call in (quick().predict, lambda X: quick().classical_twin()):
         with pytest.raises(NotFittedError):
             call(X_IRIS)
@@ -401,7 +382,7 @@ def test_what_would_not_fit_into_memory_is_refused_before_it_is_made() -> None:
 
 
 def test_large_batches_are_in_single_precision(monkeypatch: pytest.MonkeyPatch) -> None:
-    backend = Recording()
+    backend = RecordingBackend(load_backend("cpu"))
     double = quick(backend=backend).fit(X_IRIS, Y_IRIS)
     monkeypatch.setattr("hqml.svm._multiclass.SINGLE_ABOVE", 100)
     single = quick(backend=backend).fit(X_IRIS, Y_IRIS)
@@ -445,7 +426,7 @@ def test_the_twin_has_equal_parameters() -> None:
 
 
 def test_all_slices_are_one_batch_of_one_model_each() -> None:
-    backend = Recording()
+    backend = RecordingBackend(load_backend("cpu"))
     model = ensemble(estimator=quick(backend=backend)).fit(X_IRIS, Y_IRIS)
     [batch] = backend.batches
     assert [qubo.num_points for qubo in batch] == [3 * len(rows) for rows in model.slices_]
@@ -457,13 +438,17 @@ def test_all_slices_are_one_batch_of_one_model_each() -> None:
 
 @pytest.mark.parametrize(("X", "y", "size"), [(X_TWO, Y_TWO, 15), (X_IRIS, Y_IRIS, 10)], ids=["two", "three"])
 def test_the_automatic_slice_fills_the_backend(X: Any, y: Any, size: int) -> None:
-    model = ensemble(estimator=quick(backend=Recording(60)), slice_size="auto").fit(X, y)
+    model = ensemble(
+        estimator=quick(backend=RecordingBackend(load_backend("cpu"), max_variables=60)), slice_size="auto"
+    ).fit(X, y)
     assert model.slice_size_ == size  # 60 // (2 digits * classes)
 
 
 def test_a_backend_too_small_for_a_sample_of_each_class_is_told() -> None:
     with pytest.raises(ParameterError, match="slice_size=2 cannot hold the 3 classes"):
-        ensemble(estimator=quick(backend=Recording(16)), slice_size="auto").fit(X_IRIS, Y_IRIS)
+        ensemble(
+            estimator=quick(backend=RecordingBackend(load_backend("cpu"), max_variables=16)), slice_size="auto"
+        ).fit(X_IRIS, Y_IRIS)
 
 
 @pytest.mark.parametrize(("X", "y"), [(X_TWO, Y_TWO), (X_IRIS, Y_IRIS)], ids=["two classes", "three classes"])

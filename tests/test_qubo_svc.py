@@ -23,38 +23,16 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from hqml import load_backend
-from hqml.backend import Backend, Capabilities, Usage
+from hqml.backend import Backend
 from hqml.errors import BackendError, DataError, ParameterError, UnknownBackend
 from hqml.problems.svm_bias import post_selection_bias, support_bias
 from hqml.svm import BiasWarning, DegenerateWarning, QuboSVC, QuboSVCEnsemble, SaturationWarning, SVCSliceEnsemble
 from hqml.svm._aggregate import best_weights, boltzmann_weights, mean_weights, validation_weights
+from hqml.testing import RecordingBackend
 
 X_MOONS, Y_MOONS = make_moons(60, noise=0.2, random_state=0)
 X_IRIS, Y_IRIS = load_iris(return_X_y=True)
 X_IRIS = StandardScaler().fit_transform(X_IRIS)
-
-
-class Recording:
-    """The cpu backend, remembering the batches it was given."""
-
-    def __init__(self, max_variables: int | None = None) -> None:
-        self.batches: list[list[Any]] = []
-        self.arguments: list[dict[str, Any]] = []
-        self._cpu = load_backend("cpu")
-        self.capabilities = Capabilities(
-            kind="cpu", forms=self._cpu.capabilities.forms, max_variables=max_variables, seedable=True
-        )
-
-    def sample(self, qubos: Any, **arguments: Any) -> Any:
-        self.batches.append(list(qubos))
-        self.arguments.append(arguments)
-        return self._cpu.sample(qubos, **arguments)
-
-    def estimate(self, qubos: Any, **arguments: Any) -> Usage:
-        return self._cpu.estimate(qubos, **arguments)
-
-    def close(self) -> None:
-        self._cpu.close()
 
 
 def quick(**parameters: Any) -> QuboSVC:
@@ -125,7 +103,7 @@ def test_the_decision_is_the_sum_of_kernels_and_positive_for_the_second_class() 
 
 
 def test_all_classes_of_one_vs_rest_are_one_batch() -> None:
-    backend = Recording()
+    backend = RecordingBackend(load_backend("cpu"))
     model = quick(backend=backend).fit(X_IRIS, Y_IRIS)
     assert [len(batch) for batch in backend.batches] == [3]
     assert model.alpha_.shape == (3, 150)
@@ -136,11 +114,11 @@ def test_all_classes_of_one_vs_rest_are_one_batch() -> None:
 
 
 def test_options_and_limits_reach_the_backend() -> None:
-    backend = Recording()
+    backend = RecordingBackend(load_backend("cpu"))
     quick(backend=backend, backend_options={"num_sweeps": 7}, time_limit=30).fit(X_MOONS, Y_MOONS)
-    assert backend.arguments[0]["num_sweeps"] == 7
-    assert backend.arguments[0]["reads"] == 30
-    assert backend.arguments[0]["time_limit"] == 30
+    assert backend.calls[0].options["num_sweeps"] == 7
+    assert backend.calls[0].reads == 30
+    assert backend.calls[0].time_limit == 30
 
 
 @pytest.mark.parametrize(
@@ -362,7 +340,7 @@ def test_a_fitted_model_survives_skops_which_runs_no_code(X: Any, y: Any) -> Non
 
 
 def test_clones_share_a_backend_object_and_copy_all_else() -> None:
-    model = quick(backend=Recording())
+    model = quick(backend=RecordingBackend(load_backend("cpu")))
     copy = clone(model)
     assert copy.backend is model.backend
     assert copy.backend_options == model.backend_options
@@ -410,7 +388,7 @@ def test_an_interrupt_passes_through_and_leaves_the_model_unfitted(monkeypatch: 
     def interrupted(qubos: Any, **arguments: Any) -> Any:
         raise KeyboardInterrupt
 
-    backend = Recording()
+    backend = RecordingBackend(load_backend("cpu"))
     monkeypatch.setattr(backend, "sample", interrupted)
     model = quick(backend=backend)
     with pytest.raises(KeyboardInterrupt):
@@ -524,8 +502,8 @@ def test_a_backend_that_cannot_is_named() -> None:
     with pytest.raises(UnknownBackend, match="no backend is called 'cpuu'; did you mean 'cpu'"):
         quick(backend="cpuu").fit(X_MOONS, Y_MOONS)
     with pytest.raises(BackendError, match="at most 10 variables"):
-        quick(backend=Recording(max_variables=10)).fit(X_MOONS, Y_MOONS)
-    assert isinstance(Recording(), Backend)
+        quick(backend=RecordingBackend(load_backend("cpu"), max_variables=10)).fit(X_MOONS, Y_MOONS)
+    assert isinstance(RecordingBackend(load_backend("cpu")), Backend)
 
 
 def test_a_machine_without_multipliers_predicts_by_its_bias() -> None:

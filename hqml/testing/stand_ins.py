@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
@@ -34,6 +34,7 @@ class RecordingBackend:
 
     Args:
         backend: does the work, and checks the options.
+        max_variables: what it says of its largest model; none is what the other says.
 
     Attributes:
         calls: of `sample`, in order.
@@ -41,15 +42,22 @@ class RecordingBackend:
         closed: whether `close` was called.
     """
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, *, max_variables: int | None = None) -> None:
         self.backend = backend
+        self.max_variables = max_variables
         self.calls: list[Call] = []
         self.estimates = 0
         self.closed = False
 
     @property
     def capabilities(self) -> Capabilities:
-        return self.backend.capabilities
+        able = self.backend.capabilities
+        return able if self.max_variables is None else replace(able, max_variables=self.max_variables)
+
+    @property
+    def batches(self) -> list[tuple[Qubo, ...]]:
+        """The models of each call of `sample`, in order."""
+        return [call.qubos for call in self.calls]
 
     def sample(
         self,

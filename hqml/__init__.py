@@ -40,6 +40,7 @@ _ROOMS = (
     "boosting",
     "bounds",
     "cluster",
+    "compare",
     "dispatch",
     "errors",
     "geo",

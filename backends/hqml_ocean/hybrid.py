@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from hqml_ocean.cloud.kept import Answer
 
 
+STAND_IN = "classical stand-in: hqml's `cpu` backend with a time limit; no quantum physics"
+"""Of samples of a node's solver, in `info["stand_in"]`."""
+
+
 class HybridBackend:
     """The hybrid solver for binary quadratic models of D-Wave's Leap service, or of a quantum node.
 
@@ -75,7 +79,8 @@ class HybridBackend:
             progress: called with the share done.
 
         Returns:
-            One SampleSet a model; `info["timing"]` has "run" and "qpu", the metered seconds.
+            One SampleSet a model; `info["timing"]` has "run" and "qpu", the metered seconds. `info["stand_in"]` says so
+            where the solver of a quantum node is none.
 
         Raises:
             ParameterError: time_limit is below the least that the service asks for.
@@ -96,6 +101,8 @@ class HybridBackend:
             jobs = [_job(solver, *pair) for pair in zip(qubos, limits, strict=True)]
             outcome = Run(jobs, opened, left, Terms(allowed, math.inf, patience + sum(limits)), progress).bring_home()
             info = {"solver": solver.name, "interrupted": outcome.ending == "interrupted"}
+            if "stand-in" in (solver.properties.get("tags") or ()):
+                info["stand_in"] = STAND_IN
             seconds = (perf_counter() - started) / max(len(qubos), 1)
             pairs = zip(qubos, outcome.answers, strict=True)
             found = [None if answer is None else _sampleset(qubo, answer, seconds, **info) for qubo, answer in pairs]

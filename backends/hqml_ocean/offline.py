@@ -16,12 +16,10 @@ from hqml.samples import to_sampleset
 from hqml_ocean.embedded import PREFACTOR, REPAIR, Annealing, Repair
 from hqml_ocean.local import Clock, model_seed, random_state, run_until_interrupted
 from hqml_ocean.plan import Plan, planned, programmed
-from hqml_ocean.results import Done, samplesets
+from hqml_ocean.results import STAND_IN, Done, samplesets
 
 if TYPE_CHECKING:
     from hqml_ocean.chip.chip import Chip
-
-STAND_IN = "classical stand-in: the chip's graph, ranges, control errors and published timing; no quantum physics"
 
 
 class QpuOfflineBackend:

@@ -18,7 +18,7 @@ from hqml.qubo import Qubo, States
 from hqml_ocean.cloud.access import Access
 from hqml_ocean.embedded import PREFACTOR, REPAIR, Annealing, Repair
 from hqml_ocean.plan import Plan, Programmed, Submission, planned, programmed
-from hqml_ocean.results import Done, samplesets
+from hqml_ocean.results import STAND_IN, Done, samplesets
 
 if TYPE_CHECKING:
     from hqml_ocean.chip.chip import Chip
@@ -101,7 +101,8 @@ class QpuBackend:
 
         Returns:
             One SampleSet a model. `info` has the chip, chain length, strength and breaks, the submissions with their
-            share of time, and the timing in seconds (`hqml_ocean.results.samplesets`).
+            share of time, and the timing in seconds (`hqml_ocean.results.samplesets`); "stand_in" where the chip of a
+            quantum node is none.
 
         Raises:
             BudgetExceeded: no time was granted, or not enough; nothing more was submitted.
@@ -135,7 +136,9 @@ class QpuBackend:
                 for submission, program, answer in zip(plan.submissions, programs, outcome.answers, strict=True)
                 if answer is not None
             ]
-            info = {"interrupted": outcome.ending == "interrupted"}
+            info: dict[str, Any] = {"interrupted": outcome.ending == "interrupted"}
+            if plan.chip.stands_in:
+                info["stand_in"] = STAND_IN
             found = samplesets(
                 qubos, plan, done, backend="qpu", seed=left.seed, seconds=perf_counter() - started, **info
             )

@@ -22,6 +22,9 @@ PER_READ = {
 }
 """Microseconds of each read, by SAPI's names."""
 
+STAND_IN = "classical stand-in: the chip's graph, ranges, control errors and published timing; no quantum physics"
+"""Of samples whose chip is none, in `info["stand_in"]`."""
+
 COSTS = {
     "qpu": "qpu_access_time",
     "programming": "qpu_programming_time",
@@ -70,6 +73,7 @@ def samplesets(
 
     `info["timing"]` has seconds that add up over the models of a call: "qpu" (access time), of it "programming" and
     "sampling"; "overhead", "embedding", "queue" (at the service, before and after the access), "network", "solve".
+    `info["positions"]` says where the qubits of `info["embedding"]` are drawn: {"qubit": [x, y]}, as JSON has it.
 
     Args:
         qubos: the batch.
@@ -103,11 +107,16 @@ def samplesets(
                 chain_strength=found.embedded.chain_strength,
                 scale=found.embedded.scale,
                 embedding=[list(chain) for chain in found.embedded.embedding],
+                positions=_positions(plan, found.embedded.embedding),
                 submissions=found.submissions,
                 **info,
             )
         )
     return results
+
+
+def _positions(plan: Plan, embedding: Sequence[Sequence[int]]) -> dict[str, list[float]]:
+    return {str(qubit): list(plan.chip.layout[qubit]) for chain in embedding for qubit in chain}
 
 
 def _gather(gathered: Sequence[_Gathered], plan: Plan, done: Done) -> None:

@@ -51,6 +51,23 @@ class Chip:
         return qpu_graph(self.topology, shape, self.properties["qubits"], couplers)
 
     @cached_property
+    def layout(self) -> Mapping[int, tuple[float, float]]:
+        """Where Ocean draws each working qubit, in units of its drawing."""
+        import dwave.graphs
+
+        draw = {
+            "chimera": dwave.graphs.chimera_layout,
+            "pegasus": dwave.graphs.pegasus_layout,
+            "zephyr": dwave.graphs.zephyr_layout,
+        }[self.topology]
+        return {int(qubit): (float(x), float(y)) for qubit, (x, y) in draw(self.graph).items()}
+
+    @property
+    def stands_in(self) -> bool:
+        """Whether the chip says of itself that it is none, as those of a quantum node do."""
+        return "stand-in" in (self.properties.get("tags") or ())
+
+    @cached_property
     def qubits(self) -> npt.NDArray[np.int64]:
         """Numbers of the working qubits, ascending: (q,)."""
         return np.sort(np.asarray(self.properties["qubits"], dtype=np.int64))

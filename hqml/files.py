@@ -14,6 +14,7 @@ from typing import BinaryIO
 from hqml.errors import FormatError
 
 _discarding: ContextVar[bool] = ContextVar("hqml_discarding", default=False)
+_keeping: ContextVar[bool] = ContextVar("hqml_keeping", default=False)
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
@@ -42,9 +43,19 @@ def discarding() -> Iterator[None]:
         _discarding.reset(token)
 
 
+@contextmanager
+def keeping() -> Iterator[None]:
+    """Let `replacing` write in this block all the same: each process writes files of its own."""
+    token = _keeping.set(True)
+    try:
+        yield
+    finally:
+        _keeping.reset(token)
+
+
 def discards() -> bool:
     """Whether this is in a block of `discarding`, and nobody had to take over."""
-    return _discarding.get()
+    return _discarding.get() and not _keeping.get()
 
 
 def take_over() -> None:

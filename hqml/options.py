@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import numbers
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from hqml.errors import ParameterError
@@ -50,6 +51,13 @@ def one_of(name: str, value: Any, choices: Sequence[str]) -> str:
     if not isinstance(value, str) or value not in choices:
         raise ParameterError(f"{name} must be one of {', '.join(map(repr, choices))}, found {value!r}")
     return value
+
+
+def unlike(name: str, known: Iterable[str]) -> str:
+    """The end of a message on a name that is not known: the one that was meant, if it is clear, else all there are."""
+    names = [str(one) for one in known]
+    near = difflib.get_close_matches(str(name), names, n=1)
+    return f"; did you mean {near[0]!r}?" if near else f"; there are: {', '.join(names) or 'none'}"
 
 
 def inverse_temperatures(beta_range: Any) -> tuple[float, float]:

@@ -139,7 +139,7 @@ class MpiBackend:
             slices = Slices.of(call, self._inner, checkpoint=checkpoint, reads_at_once=reads_at_once)
         if not qubos:
             return []
-        ranks, started = self._ranks, perf_counter()
+        ranks, started = self.ranks, perf_counter()
         before = ranks.size
         if method in _ON_ONE_MODEL:
             run = _ON_ONE_MODEL[method]
@@ -165,7 +165,7 @@ class MpiBackend:
         if method != "batch":
             return Usage(seconds=float("nan"))
         own = {name: value for name, value in options.items() if name not in ("checkpoint", "reads_at_once")}
-        return Usage(seconds=inner.estimate(qubos, reads=reads, **own).seconds / self._ranks.size)
+        return Usage(seconds=inner.estimate(qubos, reads=reads, **own).seconds / self.ranks.size)
 
     def close(self) -> None:
         """Close the inner backend where it was made here. MPI ends with the process."""
@@ -173,11 +173,12 @@ class MpiBackend:
             self._inner.backend.close()
 
     @cached_property
-    def _ranks(self) -> Ranks:
+    def ranks(self) -> Ranks:
+        """Those that call this together; `hqml.compare` has them agree on what they call next."""
         return world() if self._comm is None else Ranks(self._comm)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_ranks"}
+        return {name: value for name, value in vars(self).items() if name != "ranks"}
 
     def _hint(self, ranks: Ranks) -> dict[str, str]:
         met_others = ranks.size > 1 or ranks.lost

@@ -14,8 +14,9 @@ from sklearn.datasets import load_diabetes, load_iris
 from sklearn.metrics import mean_absolute_error, r2_score
 
 import hqml.svm
+from hqml.catalogue import KINDS
 from hqml.cli import main
-from hqml.cli.estimators import KINDS, SECTIONS
+from hqml.cli.estimators import SECTIONS
 from hqml.cli.fit import command as fit
 from hqml.model_file import load_model
 

@@ -1,22 +1,15 @@
-"""The estimators that `hqml fit` trains, and which options belong to which."""
+"""The options of the estimators that `hqml fit` and `hqml compare` train."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import click
 
+from hqml.catalogue import DIGITS, DUAL, KERNEL, KINDS, MULTICLASS, NEIGHBOURS, REGRESSION, SLICES
+from hqml.catalogue import made as made_by_name
 from hqml.cli.options import Command, backend_options
-
-KERNEL = ("kernel", "gamma", "degree", "coef0")
-DIGITS = ("n_bits", "n_solutions", "aggregate")
-DUAL = ("C", "base", "xi", "bias")
-MULTICLASS = ("beta", "mu")
-SLICES = ("slice_size", "n_slices", "sampling", "combine")
-NEIGHBOURS = ("n_neighbors", "assigned", "n_deciding")
-REGRESSION = ("epsilon", "scale_target")
 
 SECTIONS: Mapping[str, Sequence[str]] = {
     "Where and how long": ("backend", "reads", "seed", "time_limit", "max_qpu_seconds", "num_sweeps", "options"),
@@ -28,37 +21,6 @@ SECTIONS: Mapping[str, Sequence[str]] = {
     "Only svr": REGRESSION,
 }
 """Headings of the help."""
-
-
-@dataclass(frozen=True)
-class Kind:
-    """What `--estimator` can name.
-
-    Attributes:
-        name: of the class in `hqml.svm`.
-        options: those that belong to it, by the names of its parameters.
-        sliced: it describes a slice of a QuboSVCEnsemble.
-        predicts_numbers: it is a regressor.
-    """
-
-    name: str
-    options: frozenset[str]
-    sliced: bool = False
-    predicts_numbers: bool = False
-
-
-_COMMON = (*KERNEL, *DIGITS)
-_BINARY = frozenset({*_COMMON, *DUAL, "class_weight"})
-_AT_ONCE = frozenset({*_COMMON, *MULTICLASS, "class_weight"})
-
-KINDS: Mapping[str, Kind] = {
-    "svc": Kind("QuboSVC", _BINARY),
-    "svc-ensemble": Kind("QuboSVC", _BINARY | {*SLICES}, sliced=True),
-    "multiclass-svc": Kind("QuboMulticlassSVC", _AT_ONCE),
-    "multiclass-svc-ensemble": Kind("QuboMulticlassSVC", _AT_ONCE | {*SLICES}, sliced=True),
-    "local-svc": Kind("LocalQuboSVC", _BINARY | {*NEIGHBOURS}),
-    "svr": Kind("QuboSVR", frozenset({*_COMMON, *DUAL, *REGRESSION}), predicts_numbers=True),
-}
 
 
 def _number_or(*words: str) -> Callable[[click.Context, click.Parameter, str], Any]:
@@ -159,6 +121,8 @@ _OPTIONS = [
         help="Less is more neighbourhoods, which overlap more.",
     ),
     _option("--n-deciding", type=int, default=1, help="Nearest centres whose decisions are averaged."),
+]
+_OPTIONS_OF_REGRESSION = [
     _option("--epsilon", type=float, default=0.1, help="Half the width of the tube in which an error is free."),
     _option(
         "--scale-target/--no-scale-target",
@@ -170,7 +134,16 @@ _OPTIONS = [
 
 def estimator_options(command: Command) -> Command:
     """The options of all estimators."""
-    for option in reversed(_OPTIONS):
+    return _with([*_OPTIONS, *_OPTIONS_OF_REGRESSION], command)
+
+
+def classifier_options(command: Command) -> Command:
+    """The options of all classifiers."""
+    return _with(_OPTIONS, command)
+
+
+def _with(options: Sequence[Callable[[Command], Command]], command: Command) -> Command:
+    for option in reversed(options):
         command = option(command)
     return command
 
@@ -203,15 +176,13 @@ def made(estimator: str, parameters: Mapping[str, Any], *, scale: bool) -> Any:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    import hqml.svm
-
-    kind = KINDS[estimator]
     run = {name: parameters[name] for name in ("backend", "reads", "time_limit", "max_qpu_seconds")}
     options = backend_options(parameters["options"], parameters["num_sweeps"])
-    own = {name: parameters[name] for name in kind.options if parameters[name] is not None}
-    slices = {name: own.pop(name) for name in SLICES if name in own}
-    seed = parameters["seed"]
-    model = getattr(hqml.svm, kind.name)(**run, **own, backend_options=options or None, random_state=seed)
-    if kind.sliced:
-        model = hqml.svm.QuboSVCEnsemble(estimator=model, **slices, random_state=seed)
+    own = own_parameters(estimator, parameters)
+    model = made_by_name(estimator, own, **run, backend_options=options or None, random_state=parameters["seed"])
     return make_pipeline(*([StandardScaler()] if scale else []), model)
+
+
+def own_parameters(estimator: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the options that belong to an estimator and are given or have a default here."""
+    return {name: parameters[name] for name in KINDS[estimator].options if parameters[name] is not None}

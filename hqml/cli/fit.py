@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hqml.catalogue import KINDS
 from hqml.cli import show
-from hqml.cli.estimators import KINDS, SECTIONS, estimator_options, made, refuse_options_of_others
+from hqml.cli.estimators import SECTIONS, estimator_options, made, refuse_options_of_others
 from hqml.cli.failures import noticing_interrupts, say
 from hqml.cli.options import json_option, run_options
 from hqml.cli.sections import Sectioned

@@ -1,0 +1,19 @@
+"""Read what users write in YAML, and say on which line it is wrong.
+
+```python
+from hqml.specs.model import Spec   # needs pydantic, so it is imported late
+
+class Job(Spec):
+    name: str
+    nodes: int = 1
+
+job = read_spec("job.yaml", Job)    # or one line: job.yaml:3: nodse: unknown key; did you mean 'nodes'?
+```
+"""
+
+from hqml.specs.libraries import SpecsMissing as SpecsMissing
+from hqml.specs.places import Places as Places
+from hqml.specs.reading import open_spec as open_spec
+from hqml.specs.reading import read_spec as read_spec
+
+__all__ = ["Places", "SpecsMissing", "open_spec", "read_spec"]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -19,6 +21,17 @@ def shared_data() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"the benchmark data is missing: {SHARED}")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def compare_cases() -> ModuleType:
+    """The module `compare_cases` beside this file, which pytest's import mode does not make importable."""
+    spec = importlib.util.spec_from_file_location("compare_cases", Path(__file__).with_name("compare_cases.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture

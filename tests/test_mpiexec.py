@@ -420,3 +420,66 @@ class TestTheCommandUnderMpiexec:
         assert done.returncode == 2
         assert "[rank 1] hqml: " in done.stderr
         assert "no-model.npy: there is no such file" in done.stderr
+
+
+STUDY = """
+    import json, os, time
+    import numpy as np
+    from hqml.compare.problems import qubo_problem
+    from hqml.compare.runner import run_study
+    from hqml.compare.store import Store
+    from hqml.compare.study import Solver, Study
+    from hqml.testing.conformance import random_model
+
+    rank = int(os.environ.get("OMPI_COMM_WORLD_RANK", os.environ.get("PMI_RANK", 0)))
+    solvers = (Solver("cpu"), Solver("mpi", {"reads_at_once": 8}), Solver("mpi:cpu", {"nonsense": 1}))
+    problems = tuple(qubo_problem(random_model(n, seed=n), name=f"problem {n}") for n in (8, 9))
+    study = Study(problems, solvers, seeds=(0, 1, 2), reads=32)
+"""
+
+
+class TestAStudyUnderMpiexec:
+    """Cells of `mpi` are run by all ranks together, the others by one rank each."""
+
+    def test_all_cells_are_run_once_and_every_rank_has_their_outcomes(self, launch: Launch, tmp_path: Path) -> None:
+        script = f"""{STUDY}
+    def begun(step):
+        if step.state == "begun":
+            with open(f"log-{{rank}}", "a") as log:
+                print(step.cell.key, file=log)
+
+    time.sleep(rank)  # the other rank is to wait with what it does not do alone
+    outcomes = run_study(study, Store("store"), on_cell=begun)
+    print(json.dumps([[one.key, one.solver, one.energies[0][0] if one.energies else one.error, one.process,
+        one.schedule.get("ranks")] for one in outcomes]), flush=True)
+    """
+        done = launch(2, script)
+        assert done.returncode == 0, done.stderr
+        first, second = (json.loads(line) for line in done.stdout.splitlines())
+        assert first == second
+        assert len(first) == 18
+        begun = [key for path in tmp_path.glob("log-*") for key in path.read_text().split()]
+        assert sorted(begun) == sorted(key for key, *_ in first)
+        together = [(found, process, ranks) for _, solver, found, process, ranks in first if solver.startswith("mpi r")]
+        assert {ranks for _, _, ranks in together} == {2}
+        assert len({process for _, process, _ in together}) == 1  # rank 0 has stored them
+        assert [found for found, _, _ in together] == [found for _, solver, found, _, _ in first if solver == "cpu"]
+        failed = [found for _, solver, found, _, _ in first if solver.startswith("mpi:cpu")]
+        assert all("takes no option nonsense" in found for found in failed)
+
+    def test_the_end_of_rank_0_between_two_cells_ends_the_others(self, launch: Launch) -> None:
+        script = f"""{STUDY}
+    def end(step):
+        if step.state == "ended" and rank == 0:
+            raise ZeroDivisionError("on rank 0")
+
+    try:
+        run_study(study, Store("store"), on_cell=end)
+    except Exception as error:
+        print(f"{{rank}} {{type(error).__name__}}: {{error}}\\n", end="", flush=True)
+    """
+        done = launch(2, script)
+        assert sorted(done.stdout.splitlines()) == [
+            "0 ZeroDivisionError: on rank 0",
+            "1 BackendError: rank 0 has ended the run",
+        ]

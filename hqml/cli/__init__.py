@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import click
 
-from hqml.cli import backends, fit, map, node, predict, solve
+from hqml.cli import backends, compare, fit, map, node, predict, solve
 from hqml.cli.failures import reported
 from hqml.cli.ranks import as_rank, rank_of
 
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def run() -> None:
         # Not hqml.main(): click would print failures itself, over several lines.
         try:
-            with hqml.make_context("hqml", given) as context:
+            with hqml.make_context("hqml", list(given), obj=tuple(given)) as context:
                 hqml.invoke(context)
         except click.exceptions.Exit:  # --help and --version end this way
             pass
@@ -64,5 +64,5 @@ def hqml(context: click.Context, /, debug: bool) -> None:
         click.echo(context.get_help())
 
 
-for _command in (backends.command, solve.command, fit.command, predict.command, map.command, node.command):
-    hqml.add_command(_command)
+for _room in (backends, solve, fit, predict, map, compare, node):
+    hqml.add_command(_room.command)

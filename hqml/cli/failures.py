@@ -19,6 +19,10 @@ from hqml.errors import BackendError, HqmlError, ServiceError
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
+class Stopped(KeyboardInterrupt):
+    """Ctrl-C, with a message that says all there is to say."""
+
+
 def reported(run: Callable[[], None], *, debug: bool) -> int:
     """Run, tell of a failure in one line, and return the exit status.
 
@@ -38,7 +42,7 @@ def reported(run: Callable[[], None], *, debug: bool) -> int:
         return OK
     except (KeyboardInterrupt, click.Abort) as stopped:
         left = str(stopped)  # what a backend has paid for and kept
-        say(f"interrupted; nothing was written{'. ' if left else ''}{left}")
+        say(left if isinstance(stopped, Stopped) else f"interrupted; nothing was written{'. ' if left else ''}{left}")
         return INTERRUPTED
     except Exception as error:
         if debug:

@@ -61,18 +61,27 @@ def backend_options(options: Mapping[str, Any], num_sweeps: int | None) -> dict[
 
 
 def _backend_options(context: click.Context, parameter: click.Parameter, pairs: Sequence[str]) -> dict[str, Any]:
-    """Read `name=value` pairs; a value is a number, a list, true, false, none, or else text."""
+    return named_values(pairs)
+
+
+def named_values(pairs: Sequence[str]) -> dict[str, Any]:
+    """Read `name=value` pairs; a value is a number, a list, true, false, none, or else text.
+
+    Raises:
+        BadParameter: a pair is none.
+    """
     options: dict[str, Any] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         name = name.strip().replace("-", "_")
         if not equals or not name.isidentifier():
             raise click.BadParameter(f"found {pair!r}, write it as name=value, e.g. threads=2")
-        options[name] = _value(value.strip())
+        options[name] = value_of(value.strip())
     return options
 
 
-def _value(text: str) -> Any:
+def value_of(text: str) -> Any:
+    """A number, a list, true, false or none where it reads as one; else the text."""
     words = {"true": True, "false": False, "none": None}
     if text.lower() in words:
         return words[text.lower()]

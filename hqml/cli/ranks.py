@@ -20,18 +20,27 @@ often all fail alike."""
 
 
 def rank_of(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> int | None:
-    """The rank of this process, where a launcher started it for an `mpi` backend; else None."""
-    pairs = pairwise([*arguments, ""])
-    named = [
-        after if one == "--backend" else one[len("--backend=") :] for one, after in pairs if one.startswith("--backend")
-    ]
-    if not any(name.partition(":")[0] == "mpi" for name in named):
+    """The rank of this process, where a launcher started it for an `mpi` backend, or to share a study; else None."""
+    if not (_names_mpi(arguments) or _shares_a_study(arguments)):
         return None
     names = list(_RANK)
     if environment.get("SLURM_STEP_NUM_TASKS", "1") != "1":  # SLURM_PROCID is 0 in a batch script without any srun
         names.append("SLURM_PROCID")
     ranks = (environment[name] for name in names if name in environment)
     return next((int(rank) for rank in ranks if rank.isdecimal()), None)
+
+
+def _names_mpi(arguments: Sequence[str]) -> bool:
+    pairs = pairwise([*arguments, ""])
+    named = [
+        after if one == "--backend" else one[len("--backend=") :] for one, after in pairs if one.startswith("--backend")
+    ]
+    return any(name.partition(":")[0] == "mpi" for name in named)
+
+
+def _shares_a_study(arguments: Sequence[str]) -> bool:
+    """Ranks of `hqml compare` divide its cells among them, whatever the backends."""
+    return next((one for one in arguments if not one.startswith("-")), None) == "compare"
 
 
 def as_rank(rank: int, work: Callable[[], int]) -> int:

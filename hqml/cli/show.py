@@ -9,11 +9,14 @@ import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TextIO
 
 import click
 
 from hqml.progress import reporting
+
+_WIDEST = 500
+"""Columns of a table that goes to a file: no cell is broken there."""
 
 
 def as_json(value: Any) -> None:
@@ -36,15 +39,15 @@ def as_pairs(title: str, values: Mapping[str, Any]) -> None:
     _print(table)
 
 
-def as_rows(title: str, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Print a table with a header."""
+def as_rows(title: str, header: Sequence[str], rows: Sequence[Sequence[Any]], *, err: bool = False) -> None:
+    """Print a table with a header, on stderr where `err`."""
     from rich import box
     from rich.table import Table
 
     table = Table(*header, title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0))
     for row in rows:
         table.add_row(*map(_text, row))
-    _print(table)
+    _print(table, sys.stderr if err else sys.stdout)
 
 
 def write_csv(stream: BinaryIO, header: Iterable[Any], rows: Iterable[Iterable[Any]]) -> None:
@@ -72,11 +75,20 @@ def bar(what: str) -> Iterator[None]:
             yield
 
 
-def _print(table: Any) -> None:
+def _print(table: Any, stream: TextIO | None = None) -> None:
     from rich.console import Console
 
+    stream = stream or sys.stdout
+    terminal = stream.isatty()
     # Written by click, so that a closed pipe is one error in one place. Cells are data: no markup, no emoji.
-    console = Console(file=sys.stdout, markup=False, emoji=False, highlight=False, soft_wrap=not sys.stdout.isatty())
+    console = Console(
+        file=stream,
+        markup=False,
+        emoji=False,
+        highlight=False,
+        soft_wrap=not terminal,
+        width=None if terminal else _WIDEST,
+    )
     console.print(table)
 
 

@@ -63,6 +63,7 @@ class QuboProblem:
         best: best value known, in the file's own convention: the largest cut, or the lowest energy.
         target: of this problem alone; none is the study's.
         source: the file.
+        skip: solvers (labels, or names of backends) that do not run it.
     """
 
     name: str
@@ -71,6 +72,7 @@ class QuboProblem:
     best: float | None = None
     target: Target | None = None
     source: str | None = None
+    skip: tuple[str, ...] = ()
 
     @property
     def sign(self) -> int:
@@ -93,6 +95,7 @@ class LearningProblem:
         parameters: of the estimator, those that a grid varies; shown.
         references: classical machines beside the solvers. Each cell has its classical twin besides, where there is one.
         source: the file.
+        skip: solvers (labels, or names of backends) that do not run it.
     """
 
     name: str
@@ -105,6 +108,7 @@ class LearningProblem:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     references: tuple[Reference, ...] = ("tuned",)
     source: str | None = None
+    skip: tuple[str, ...] = ()
 
 
 Problem: TypeAlias = QuboProblem | LearningProblem
@@ -162,11 +166,15 @@ class Study:
             "solver": [solver.label for solver in self.solvers],
             "seed": list(self.seeds),
         }
+        for problem in self.problems:
+            if unknown := set(problem.skip) - {name for one in self.solvers for name in (one.label, one.backend_name)}:
+                raise ParameterError(f"problem {problem.name!r} is to skip {min(unknown)!r}, which is no solver here")
         for what, names in listed.items():
             if not names:
                 raise ParameterError(f"a comparison needs at least one {what}, found none")
             if twice := [name for name in names if names.count(name) > 1]:
                 raise ParameterError(f"{what} {twice[0]!r} is there twice; leave one out, or name them apart")
+        self._refuse_same_cells()
         whole_number("reads", self.reads)
         for seed in self.seeds:
             whole_number("seed", seed, least=0)
@@ -197,8 +205,17 @@ class Study:
             ],
         }
 
+    def _refuse_same_cells(self) -> None:
+        """One problem or solver under two names would be computed once, and shown as two."""
+        names: dict[str, str] = {}
+        for cell in self.cells():
+            name = f"{cell.solver_label!r} on {cell.problem.name!r}, seed {cell.seed}"
+            if names.setdefault(cell.key, name) != name:
+                raise ParameterError(f"{names[cell.key]} and {name} are the same; leave one out")
+
     def _solvers_of(self, problem: Problem) -> tuple[Solver | Reference, ...]:
-        return (*self.solvers, *(problem.references if isinstance(problem, LearningProblem) else ()))
+        chosen = [one for one in self.solvers if not {one.label, one.backend_name} & set(problem.skip)]
+        return (*chosen, *(problem.references if isinstance(problem, LearningProblem) else ()))
 
 
 def share_of_best(target: Target | None) -> float | None:
@@ -234,11 +251,17 @@ def file_digest(*paths: str | os.PathLike[str]) -> str:
 
 
 def _described(problem: Problem) -> dict[str, Any]:
-    common = {"name": problem.name, "source": problem.source, "digest": problem.digest}
+    common = {
+        "name": problem.name,
+        "source": problem.source,
+        "digest": problem.digest,
+        "skip": list(problem.skip),
+    }
     if isinstance(problem, QuboProblem):
         size = problem.model.qubo.num_variables
         own = {"sign": problem.sign, "variables": size, "best": problem.best, "target": problem.target}
         return {"kind": "qubo", **common, **own}
     rows = {"rows": len(problem.data.X), "features": list(problem.data.features)}
     shown = {"estimator": type(problem.estimator).__name__, "parameters": dict(problem.parameters)}
-    return {"kind": "learning", **common, **rows, **shown, "given_test": problem.test is not None}
+    beside = {"given_test": problem.test is not None, "references": list(problem.references)}
+    return {"kind": "learning", **common, **rows, **shown, **beside}

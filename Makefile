@@ -11,10 +11,13 @@ LEAST ?= 4500
 LEAST_OF_WHEEL ?= 2600
 NOT_OF_WHEEL := node node_faults node_forward qpu_faults mpiexec scale embedding path_integral \
   boosting k_medoids local_svc multiclass selection svr tuning tuning_optuna tuning_shared
+LEAST_OF_BROWSER ?= 10
+# The study's seeds and time: `make study STUDY="--seeds 3 --budget 2m"`; a second run goes on where the first ended.
+STUDY ?=
 # What the tests need beside the base install.
 EXTRAS := test,dwave,geo,mpi,node,onnx,torch,tuning
 
-.PHONY: demo test test-wheel test-hpc lint bench gallery clean
+.PHONY: demo test test-wheel test-browser test-hpc lint bench study gallery clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python examples/landsat_demo.py
@@ -32,6 +35,12 @@ test-wheel:
 	cd build/wheel && ../../.venv-wheel/bin/pytest --installed --least $(LEAST_OF_WHEEL) -m "not slow" -c ../../pyproject.toml --rootdir ../.. \
 	  $(NOT_OF_WHEEL:%=--ignore=../../tests/test_%.py) ../../tests
 
+# The pages that hqml writes, in a real browser: Debian's Chromium, which only root can install here.
+test-browser: $(VENV)/.test
+	$(PIP) --editable '.[browser]'
+	command -v chromium >/dev/null || (apt-get update -qq && apt-get install -qq --yes --no-install-recommends chromium >/dev/null)
+	$(BIN)/pytest --least $(LEAST_OF_BROWSER) -m browser
+
 # Real Slurm and Lmod: nothing here needs them yet. MPI comes from wheels, so its tests are part of `make test`.
 test-hpc:
 	@echo "no test needs an HPC system yet"
@@ -44,6 +53,10 @@ lint: $(VENV)/.lint
 
 bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/run.py
+
+# K2000, G22 and Landsat on all local backends and a quantum node: out/study/study.html.
+study: $(VENV)/.test
+	$(BIN)/python benchmarks/study/run.py $(STUDY)
 
 gallery: $(VENV)/.test
 	$(BIN)/python docs/gallery.py

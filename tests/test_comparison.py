@@ -245,14 +245,14 @@ class TestWords:
 
     def test_the_best_seen_favours_who_saw_it(self, compare_cases: Any) -> None:
         found = compare_cases.comparison(problems=[])
-        [one] = said(found, "The target of ring 400 is the best value seen in this study, by cpu, gpu and neal")
-        assert "favours who saw it" in one
+        [one] = said(found, "The best value is the best seen in this study")
+        assert "ring 400 (by cpu, gpu and neal): such a target favours who saw it" in one
 
     def test_a_proven_best_favours_nobody(self, compare_cases: Any) -> None:
         outcomes = [replace(one, complete=one.solver == "cpu") for one in compare_cases.outcomes()]
         found = Comparison({}, outcomes)
         assert not said(found, "favours")
-        assert said(found, "The best value of ring 400 is proven")
+        assert said(found, "The best value of ring 100, ring 200 and ring 400 is proven")
 
     def test_no_target_is_told(self, compare_cases: Any) -> None:
         one = replace(compare_cases.outcomes()[0], energies=[[0.0, 100]])
@@ -313,6 +313,13 @@ class TestWords:
 
     def test_lists(self) -> None:
         assert [listed("a"), listed("ab"), listed("abc")] == ["a", "a and b", "a, b and c"]
+        assert listed("abcdef") == "a, b, c, d, e and f"
+        assert listed("abcdefgh") == "a, b, c, d, e and 3 others"
+
+    def test_in_short(self, made: Comparison) -> None:
+        assert said(made, "Quickest to the target, overheads counted: cpu on ring 100, ring 200 and ring 400.")
+        [one] = said(made, "Best balanced accuracy: no winner on Landsat")
+        assert one.count("slice_size") == 3
 
 
 class TestKept:

@@ -16,19 +16,25 @@ FEW_SEEDS = 5
 MOST = 3
 """Different texts of one solver that are told."""
 
+LONGEST_LIST = 6
+"""Names that a sentence holds; the tables have all."""
+
 
 def counted(number: int, thing: str) -> str:
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def listed(names: Iterable[str], last: str = "and") -> str:
-    """a, b and c."""
+    """a, b and c; of many the first few, and how many others there are."""
     *first, final = names
+    if len(first) >= LONGEST_LIST:
+        final = f"{len(first) + 2 - LONGEST_LIST} others"
+        first = first[: LONGEST_LIST - 1]
     return f"{', '.join(first)} {last} {final}" if first else final
 
 
 def what_ran(description: Mapping[str, Any], outcomes: Sequence[Outcome]) -> list[str]:
-    """How many cells there are, what failed, what is open."""
+    """How many cells there are, and what is open."""
     failed = [one for one in outcomes if one.status == "failed"]
     sizes = [
         counted(len({one.solver for one in outcomes if not one.reference}), "solver"),
@@ -40,7 +46,7 @@ def what_ran(description: Mapping[str, Any], outcomes: Sequence[Outcome]) -> lis
     missing = expected_cells(description) - len({(one.problem, one.solver, one.seed) for one in outcomes})
     if missing > 0:
         said.append(f"{counted(missing, 'cell')} of the study did not run yet; the same command goes on with them.")
-    return said + _failures(failed)
+    return said
 
 
 def expected_cells(description: Mapping[str, Any]) -> int:
@@ -64,18 +70,20 @@ def stand_ins(outcomes: Sequence[Outcome]) -> list[str]:
 
 def of_targets(goals: Mapping[str, Goal]) -> list[str]:
     """Whom a target favours, and where there is none."""
-    said = []
-    for problem, goal in goals.items():
-        if goal.trouble:
-            said.append(f"{problem} has no target: {goal.trouble}.")
-        elif goal.proven:
-            said.append(f"The best value of {problem} is proven: a solver looked at every state.")
-        elif isinstance(goal.rule, str) and goal.seen_by:
-            share = "" if goal.rule == "best" else f"{goal.rule} of "
-            said.append(
-                f"The target of {problem} is {share}the best value seen in this study, by {listed(goal.seen_by)}, "
-                "not one known or proven before: it favours who saw it, and a better value would lengthen all times."
-            )
+    said = [f"{problem} has no target: {goal.trouble}." for problem, goal in goals.items() if goal.trouble]
+    proven = [problem for problem, goal in goals.items() if goal.proven and not goal.trouble]
+    if proven:
+        said.append(f"The best value of {listed(proven)} is proven: a solver looked at every state.")
+    seen = [
+        f"{problem} (by {listed(goal.seen_by)})"
+        for problem, goal in goals.items()
+        if not (goal.trouble or goal.proven) and isinstance(goal.rule, str) and goal.seen_by
+    ]
+    if seen:
+        said.append(
+            f"The best value is the best seen in this study, not one known or proven before, for {listed(seen)}: such "
+            "a target favours who saw it, and a better value would lengthen all times."
+        )
     return said
 
 
@@ -140,8 +148,9 @@ def at_the_same_time(outcomes: Sequence[Outcome]) -> int:
     return len(overlapping)
 
 
-def _failures(failed: Sequence[Outcome]) -> list[str]:
-    said = []
+def of_failures(outcomes: Sequence[Outcome]) -> list[str]:
+    """What each solver failed of."""
+    failed, said = [one for one in outcomes if one.status == "failed"], []
     for solver, found in _texts(failed, lambda one: [one.error]).items():
         for text, cells in found.most_common(MOST):
             if text.startswith("BudgetExceeded"):

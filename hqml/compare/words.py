@@ -35,10 +35,10 @@ def words(
     verdicts: Sequence[Verdict],
     tests: Sequence[PairedTest],
 ) -> list[str]:
-    """All sentences: what ran, each problem, what to bear in mind."""
+    """All sentences: what ran, what came of it in short, each problem, what to bear in mind, what failed."""
     if not outcomes:
         return ["No cell has run yet."]
-    said = [*caveats.what_ran(description, outcomes), *caveats.stand_ins(outcomes)]
+    said = [*caveats.what_ran(description, outcomes), *_in_short(verdicts), *caveats.stand_ins(outcomes)]
     for problem in dict.fromkeys(one.problem for one in verdicts):
         own = [one for one in verdicts if one.problem == problem]
         if problem in goals:
@@ -47,7 +47,8 @@ def words(
         else:
             said += _of_learning(problem, own, [one for one in tests if one.problem == problem])
     said += [*caveats.of_targets(goals), *caveats.of_seeds(outcomes, description)]
-    return [*said, *caveats.of_machines(outcomes), *caveats.of_warnings(outcomes)]
+    said += [*caveats.of_machines(outcomes), *caveats.of_warnings(outcomes)]
+    return [*said, *caveats.of_failures(outcomes)]
 
 
 def duration(seconds: float) -> str:
@@ -60,6 +61,23 @@ def duration(seconds: float) -> str:
     return f"{seconds / 1e-9:.3g} ns" if seconds else "0 s"
 
 
+def _in_short(verdicts: Sequence[Verdict]) -> Iterable[str]:
+    """One sentence over all problems for each question that users come with."""
+    questions = {
+        "tts_total": "Quickest to the target, overheads counted",
+        "balanced_accuracy": "Best balanced accuracy",
+    }
+    for metric, question in questions.items():
+        asked = [one for one in verdicts if one.metric == metric]
+        if len(asked) < 2:
+            continue  # the problem's own sentence says it
+        winners: dict[str, list[str]] = {}
+        for one in asked:
+            winners.setdefault(one.winner or "no winner", []).append(one.problem)
+        told = (f"{name} on {listed(problems)}" for name, problems in winners.items())
+        yield f"{question}: {'; '.join(told)}."
+
+
 def _of_qubo(
     problem: str, goal: Goal, verdicts: Sequence[Verdict], estimates: Mapping[str, Estimates]
 ) -> Iterable[str]:
@@ -67,10 +85,10 @@ def _of_qubo(
     if timed:
         told = "; ".join(f"{SPOKEN[one.metric]} {_quickest(one)}" for one in timed)
         yield f"{problem}, until the target of {_value(goal, goal.target)} is reached: {told}."
-    for name in dict.fromkeys(name for one in timed for name in one.modelled):
-        model = estimates[name].get("tts_total")
-        if model is not None:
-            yield f"{problem}: the timing model gives {name} {_time(model)} with overheads."
+    names = dict.fromkeys(name for one in timed for name in one.modelled if "tts_total" in estimates[name])
+    if names:
+        given = listed(f"{name} {_time(estimates[name]['tts_total'])}" for name in names)
+        yield f"{problem}: the timing model gives {given} with overheads."
     for one in verdicts:
         if one.metric == "energy":
             yield _lowest(problem, goal, one, estimates)
@@ -145,5 +163,6 @@ def _against(problem: str, whom: str, tests: Sequence[PairedTest]) -> Iterable[s
             parts.append(f"{way}: {listed(shown)}")
     open_ = [one.first for one in tests if not one.p_holm < LEVEL]
     if open_:
-        parts.append(f"not shown to differ: {listed(open_)}")
+        everybody = len(open_) == len(tests) > 1
+        parts.append(f"not shown to differ: {f'all {len(open_)} solvers' if everybody else listed(open_)}")
     yield f"{problem}, balanced accuracy against {whom} (corrected t-test, Holm): {'; '.join(parts)}."

@@ -14,7 +14,6 @@ from typing import BinaryIO
 from hqml.errors import FormatError
 
 _discarding: ContextVar[bool] = ContextVar("hqml_discarding", default=False)
-_keeping: ContextVar[bool] = ContextVar("hqml_keeping", default=False)
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
@@ -43,19 +42,9 @@ def discarding() -> Iterator[None]:
         _discarding.reset(token)
 
 
-@contextmanager
-def keeping() -> Iterator[None]:
-    """Let `replacing` write in this block all the same: each process writes files of its own."""
-    token = _keeping.set(True)
-    try:
-        yield
-    finally:
-        _keeping.reset(token)
-
-
 def discards() -> bool:
     """Whether this is in a block of `discarding`, and nobody had to take over."""
-    return _discarding.get() and not _keeping.get()
+    return _discarding.get()
 
 
 def take_over() -> None:
@@ -86,6 +75,23 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def keep(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write a file that this process alone writes, so in a block of `discarding` as well, and that a loss of power
+    leaves whole: a new name may be on the disk before what it names.
+
+    Raises:
+        FormatError: as for `check_writable`.
+    """
+    token = _discarding.set(False)
+    try:
+        with replacing(path) as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    finally:
+        _discarding.reset(token)
 
 
 def _beside(path: str | os.PathLike[str]) -> tuple[Path, Path]:

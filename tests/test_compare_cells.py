@@ -6,9 +6,12 @@ import importlib.util
 import json
 import math
 import os
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import dimod
@@ -17,23 +20,25 @@ import pytest
 
 import hqml
 from hqml.backend import Usage
-from hqml.compare import warm_up
+from hqml.compare import cold_start, warm_up
 from hqml.compare.accounting import ENTRIES, Call, qpu_of, timing_of
 from hqml.compare.cells import estimate_cell, run_cell
 from hqml.compare.outcome import Outcome
 from hqml.compare.provenance import machine
 from hqml.compare.sampled import MOST_ENERGIES, distribution, schedule
 from hqml.compare.secrets import scrubbed
+from hqml.compare.small_calls import tiny_model
 from hqml.compare.study import Cell, QuboProblem, Solver
 from hqml.errors import UnsupportedModel
 from hqml.io import LoadedModel
 from hqml.problems.svm_dual import svm_dual
-from hqml.qubo import DenseQubo, Qubo
+from hqml.qubo import DenseQubo, Form, Qubo
 from hqml.testing import MeteredBackend, RecordingBackend
 from hqml.testing.conformance import all_energies, random_model
 from hqml_cpu import CpuBackend
 
 MODEL = random_model(10, seed=3)
+IN_FRESH_PROCESS = cold_start._in_fresh_process
 HAS_OCEAN = importlib.util.find_spec("dwave.system") is not None
 SMALL_CHIP = {"topology": "pegasus", "shape": 3}
 
@@ -58,7 +63,10 @@ SOLVERS = [
 @pytest.fixture(autouse=True)
 def _cold_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(warm_up, "_measured", {})
+    monkeypatch.setattr(warm_up, "_embedded", {})
     monkeypatch.setattr(warm_up, "_refused", {})
+    monkeypatch.setattr(cold_start, "_known", {})
+    monkeypatch.setattr(cold_start, "_in_fresh_process", lambda asked, solver: 0.5)
 
 
 def problem(model: Qubo = MODEL) -> QuboProblem:
@@ -228,16 +236,24 @@ class TestWarmUp:
         assert second.timing["startup"] == 0
         assert first.timing["startup"] >= 0
 
-    def test_what_an_estimate_has_warmed_up_is_told_by_the_first_cell(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        taken = iter([5.0, 2.0])
-        monkeypatch.setattr(warm_up, "_seconds", lambda call: next(taken))
+    def test_what_an_estimate_has_warmed_up_is_told_by_the_first_cell(self) -> None:
         estimate_cell(cell(Solver("cpu")))
-        assert [done(Solver("cpu"), seed=seed).timing["startup"] for seed in (0, 1)] == [3.0, 0.0]
+        assert [done(Solver("cpu"), seed=seed).timing["startup"] for seed in (0, 1)] == [0.5, 0.0]
+
+    @offline
+    def test_solvers_on_one_chip_both_tell_of_the_embedding_that_the_first_found(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        taken = iter([0.1, 0.2, 30.0, 0.1, 0.0, 0.0])  # of each solver: opening it, a tiny model, the model
+        monkeypatch.setattr(warm_up, "extra", lambda call: (call(), next(taken))[1])
+        fast, slow = (Solver("qpu-offline", {**SMALL_CHIP, "annealing_time": one}) for one in (5, 50))
+        assert [done(one).timing["startup"] for one in (fast, slow)] == [30.5, 30.5]
 
     def test_nothing_metered_is_warmed_up(self) -> None:
         backend = MeteredBackend()
-        run_cell(cell(Solver(backend)), max_qpu_seconds=1)
+        outcome = run_cell(cell(Solver(backend)), max_qpu_seconds=1)
         assert [call.reads for call in backend.calls] == [8]
+        assert outcome.timing["startup"] == 0
 
     def test_a_long_read_is_left_to_the_estimate(self) -> None:
         class Long(RecordingBackend):
@@ -265,6 +281,121 @@ class TestWarmUp:
         backend = RecordingBackend(CpuBackend())
         done(Solver(backend, {"time_limit": 1.5, "num_sweeps": 5}))
         assert [call.time_limit for call in backend.calls] == [1.0, 1.0, 1.5]
+
+
+SHARED = """
+import time
+time.sleep(0.5)
+"""
+PLUGIN = """
+import sys
+from hqml_cpu import CpuBackend
+
+class Backend(CpuBackend):
+    def __init__(self, *, token=""):
+        super().__init__()
+        assert token not in " ".join(sys.orig_argv) or not token
+
+    def sample(self, qubos, **arguments):
+        import slow_to_import
+        print("a greeting")
+        return super().sample(qubos, **arguments)
+"""
+
+
+class TestColdStart:
+    """In a process of their own, two backends that share a library, which takes half a second to import."""
+
+    @pytest.fixture(autouse=True)
+    def _plugins(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+        monkeypatch.setattr(cold_start, "_in_fresh_process", IN_FRESH_PROCESS)
+        about = tmp_path / "slow-1.0.dist-info"
+        about.mkdir()
+        (about / "METADATA").write_text("Metadata-Version: 2.1\nName: slow\nVersion: 1.0\n")
+        names = "".join(f"{name} = slow_plugin:Backend\n" for name in ("first", "second"))
+        (about / "entry_points.txt").write_text(f"[hqml.backends]\n{names}")
+        (tmp_path / "slow_to_import.py").write_text(SHARED)
+        (tmp_path / "slow_plugin.py").write_text(PLUGIN)
+        monkeypatch.syspath_prepend(tmp_path)
+        yield
+        for name in ("slow_to_import", "slow_plugin"):
+            sys.modules.pop(name, None)
+
+    @pytest.fixture
+    def started(self, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+        """What processes were started with."""
+        seen: list[dict[str, Any]] = []
+        run = subprocess.run
+
+        def watched(command: list[str], **arguments: Any) -> Any:
+            seen.append({"command": command, **arguments})
+            return run(command, **arguments)
+
+        monkeypatch.setattr(cold_start.subprocess, "run", watched)
+        return seen
+
+    def test_whoever_runs_first_does_not_pay_for_the_others(self, started: list[dict[str, Any]]) -> None:
+        outcomes = [done(Solver(name), seed=seed) for seed in (0, 1) for name in ("first", "second")]
+        startups = [one.timing["startup"] for one in outcomes]
+        assert min(startups[:2]) > 0.25
+        assert startups[2:] == [0, 0]
+        assert len(started) == 2
+
+    def test_a_secret_is_on_no_command_line(self, started: list[dict[str, Any]]) -> None:
+        secret = "MARK-0123456789-abcdef"
+        outcome = done(Solver("first", {"token": secret, "num_sweeps": 5}))
+        assert outcome.timing["startup"] > 0.25
+        assert outcome.warnings == []
+        assert secret in started[0].pop("input")
+        assert secret not in str(started)
+
+    def test_no_rank_is_started(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        given: dict[str, Any] = {}
+
+        def run(command: list[str], **arguments: Any) -> Any:
+            given.update(arguments)
+            return subprocess.CompletedProcess(command, 0, stdout="a greeting\n0.75\n")
+
+        monkeypatch.setattr(cold_start.subprocess, "run", run)
+        monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "2")
+        monkeypatch.setenv("PMI_RANK", "1")
+        monkeypatch.setenv("MARKED", "handed on")
+        assert cold_start.cold_start(Solver("first"), "dense") == 0.75
+        assert not {"OMPI_COMM_WORLD_SIZE", "PMI_RANK"} & set(given["env"])
+        assert given["env"]["MARKED"] == "handed on"
+
+    @pytest.mark.parametrize("form", ["dense", "sparse", "gram"])
+    def test_the_model_is_of_the_form_of_the_problems(self, form: Form) -> None:
+        model = tiny_model(form)
+        assert (model.form, model.num_variables) == (form, 8)
+
+    @pytest.mark.parametrize(
+        ("setting", "kind"),
+        [(("PATIENCE", 0.01), "TimeoutExpired"), (("sys.executable", "/no/python"), "FileNotFound")],
+    )
+    def test_where_it_fails_this_process_is_measured(
+        self, setting: tuple[str, Any], kind: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(f"hqml.compare.cold_start.{setting[0]}", setting[1])
+        outcome = done(Solver("first"))
+        assert outcome.timing["startup"] > 0.25
+        assert "the start-up of 'first' could not be measured in a process of its own" in outcome.warnings[0]
+        assert kind in outcome.warnings[0]
+
+    @pytest.mark.parametrize(
+        "solver", [Solver(CpuBackend()), Solver("cpu", {"beta_range": np.array([0.1, 2.0])}), Solver(MeteredBackend())]
+    )
+    def test_what_no_other_process_could_build_is_measured_in_this_one(
+        self, solver: Solver, started: list[dict[str, Any]]
+    ) -> None:
+        assert run_cell(cell(solver), max_qpu_seconds=1).timing["startup"] >= 0
+        assert started == []
+
+    def test_a_file_that_the_solver_keeps_is_left_alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked: list[str] = []
+        monkeypatch.setattr(cold_start, "_in_fresh_process", lambda text, solver: asked.append(text))
+        cold_start.cold_start(Solver("first", {"checkpoint": "kept", "time_limit": 5, "num_sweeps": 5}), "dense")
+        assert json.loads(asked[0])["options"] == {"num_sweeps": 5}
 
 
 class TestMetered:

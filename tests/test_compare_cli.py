@@ -259,7 +259,7 @@ def test_help_needs_no_library(tmp_path: Path) -> None:
 class TestInterrupts:
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_what_has_ended_is_kept_reported_and_gone_on_with(self, command: Command, number: signal.Signals) -> None:
-        long = "cpu num_sweeps=100000 reads=200000"
+        long = "cpu num_sweeps=100000000 reads=64"
         words = ["square.mc", "--solver", "exact", "--solver", long, "--seeds", "1", "--out", "t.json"]
         line = [sys.executable, "-m", "hqml.cli", "compare", *words]
         process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

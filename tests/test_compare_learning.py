@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from hqml.boosting import QBoostClassifier
-from hqml.compare import learning_cells, references, warm_up
+from hqml.compare import cold_start, learning_cells, references, warm_up
 from hqml.compare.accounting import ENTRIES
 from hqml.compare.cells import estimate_cell, run_cell
 from hqml.compare.outcome import Outcome
@@ -40,7 +41,10 @@ offline = pytest.mark.skipif(
 @pytest.fixture(autouse=True)
 def _cold_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(warm_up, "_measured", {})
+    monkeypatch.setattr(warm_up, "_embedded", {})
     monkeypatch.setattr(warm_up, "_refused", {})
+    monkeypatch.setattr(cold_start, "_known", {})
+    monkeypatch.setattr(cold_start, "_in_fresh_process", lambda asked, solver: 0.5)
 
 
 def cell(estimator: Any, solver: Any = FEW, *, seed: int = 0, reads: int = 10, **about: Any) -> Cell:
@@ -276,10 +280,17 @@ class TestTimes:
         assert outcome.stand_in
         assert set(outcome.embedding) == {"chip", "graph_id", "chains", "positions"}
 
-    def test_the_first_cell_alone_tells_the_startup(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        taken = iter([5.0, 2.0])
-        monkeypatch.setattr(warm_up, "_seconds", lambda call: next(taken))
+    def test_the_first_cell_alone_tells_the_startup_of_a_gram_model(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked: list[str] = []
+        monkeypatch.setattr(cold_start, "_in_fresh_process", lambda text, solver: asked.append(text) or 3.0)
         assert [done(QuboSVC(), seed=seed).timing["startup"] for seed in (0, 1)] == [3.0, 0.0]
+        assert [json.loads(text)["form"] for text in asked] == ["gram"]
+
+    @offline
+    def test_an_embedding_is_part_of_the_startup(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        taken = iter([0.1, 0.2, 30.0])  # opening it, a tiny model, the batch
+        monkeypatch.setattr(warm_up, "extra", lambda call: (call(), next(taken))[1])
+        assert done(QuboSVCEnsemble(slice_size=12), SMALL_CHIP).timing["startup"] == 30.5
 
     def test_a_time_limit_is_that_of_the_estimator(self) -> None:
         backend = RecordingBackend(CpuBackend())

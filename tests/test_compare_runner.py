@@ -396,6 +396,11 @@ class TestTheBudgetOfTime:
         with pytest.raises(ParameterError, match=f"{next(iter(limits))} must be a finite number of seconds above 0"):
             Budget(**limits)
 
+    def test_what_has_gone_by_is_taken_off_the_clock_alone(self) -> None:
+        assert Budget(10, qpu_seconds=2).after(4) == Budget(6, qpu_seconds=2)
+        assert Budget(10).after(40).seconds == pytest.approx(0.001)
+        assert Budget().after(40) == Budget()
+
 
 METERED = Solver(MeteredBackend(), name="metered")
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import _thread
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ import scipy.sparse
 import hqml
 from hqml import DenseQubo, GramQubo, HqmlError, Qubo, SparseQubo
 from hqml.problems.svm_dual import svm_dual
-from hqml_cpu import CpuBackend
+from hqml_cpu import CpuBackend, runner
 from hqml_cpu.flips import DenseModel, SparseModel, flip_model
 from hqml_cpu.multipliers import GramModel, without_tiny
 
@@ -276,3 +278,24 @@ def test_states_come_with_their_boltzmann_probabilities(form: str) -> None:
     expected *= counts.sum() / expected.sum()
     # Chi squared of 63 degrees of freedom: above 120 once in 100,000. A table of noise that is too small gives 235.
     assert ((counts - expected) ** 2 / expected).sum() < 120
+
+
+def test_ctrl_c_while_the_work_is_handed_out_ends_what_has_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    controls, submitted = [], ThreadPoolExecutor.submit
+
+    class Watched(runner.Control):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            controls.append(self)
+
+    def submit(pool: ThreadPoolExecutor, *arguments: Any) -> Any:
+        if arguments[1] == 1:  # the second model
+            raise KeyboardInterrupt
+        return submitted(pool, *arguments)
+
+    monkeypatch.setattr(runner, "Control", Watched)
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", submit)
+    with pytest.raises(KeyboardInterrupt):
+        hqml.sample([dense(20), dense(20)], "cpu", reads=64, num_sweeps=10, seed=0)
+    [control] = controls
+    assert control.stop.is_set()

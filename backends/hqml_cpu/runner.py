@@ -97,14 +97,19 @@ def run(
     # A run that can be taken up again stops at its deadline; only one that cannot has to reach the cold end by then.
     slots = None if checkpoint else _time_slots(tasks, threads, time_limit)
     interrupted = False
+    futures: dict[Future[States], int] = {}
     with ThreadPoolExecutor(threads, thread_name_prefix="hqml_cpu") as pool:
-        futures = {pool.submit(_anneal, position, tasks[position], control, slots): position for position in ordered}
         try:
+            for position in ordered:
+                futures[pool.submit(_anneal, position, tasks[position], control, slots)] = position
             for finished in _as_they_end(futures, control):
                 found[futures[finished]] = finished.result()
         except KeyboardInterrupt:
-            interrupted = True
             control.stop.set()
+            if len(futures) < len(tasks):  # so soon that some models have nothing to hand back
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+            interrupted = True
         except BaseException:
             control.stop.set()
             raise

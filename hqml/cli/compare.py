@@ -5,22 +5,22 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from hqml.catalogue import CLASSIFIERS
-from hqml.cli import compare_shown, show
+from hqml.cli import compare_shown, compare_typed, show
 from hqml.cli.estimators import SECTIONS, classifier_options, own_parameters, refuse_options_of_others
 from hqml.cli.failures import Stopped
-from hqml.cli.options import json_option, named_values, value_of
+from hqml.cli.options import json_option
 from hqml.cli.sections import Sectioned
 
 if TYPE_CHECKING:
     from hqml.compare.budget import Budget
     from hqml.compare.store import Store
-    from hqml.compare.study import Problem, Solver, Study
+    from hqml.compare.study import Problem, Study
 
 _OF_DATA = ("label", "classes", "estimator", "test", "grid", "no_scale")
 
@@ -35,42 +35,6 @@ _SECTIONS: dict[str, Sequence[str]] = {
 }
 
 
-def _seeds(context: click.Context, parameter: click.Parameter, text: str) -> list[int]:
-    """A number of seeds, or the seeds with commas between them."""
-    try:
-        found = [int(one) for one in text.split(",") if one.strip()]
-        if found and min(found) >= 0 and ("," in text or found[0] > 0):
-            return found if "," in text else list(range(found[0]))
-    except ValueError:
-        pass
-    raise click.BadParameter(f"found {text!r}, write how many, or the seeds with commas between them, e.g. 0,1,2")
-
-
-def _grid(context: click.Context, parameter: click.Parameter, pairs: Sequence[str]) -> dict[str, list[Any]]:
-    found: dict[str, list[Any]] = {}
-    for pair in pairs:
-        name, equals, values = pair.partition("=")
-        if not equals or not all(one.strip() for one in values.split(",")):
-            raise click.BadParameter(f"found {pair!r}, write it as NAME=VALUE,VALUE, e.g. slice_size=20,40")
-        found[name.strip().replace("-", "_")] = [value_of(one.strip()) for one in values.split(",")]
-    return found
-
-
-def _solvers(context: click.Context, parameter: click.Parameter, texts: Sequence[str]) -> list[dict[str, Any]]:
-    """Read `BACKEND NAME=VALUE ...`; the names `reads` and `name` are the solver's own, others are the backend's."""
-    found = []
-    for text in texts:
-        try:
-            backend, *pairs = shlex.split(text)
-        except ValueError:
-            wanted = "write a backend and its options, e.g. 'cpu num_sweeps=100'"
-            raise click.BadParameter(f"found {text!r}, {wanted}") from None
-        options = named_values(pairs)
-        own: dict[str, Any] = {one: options.pop(one) for one in ("reads", "name") if one in options}
-        found.append({"backend": backend, "options": options, **own})
-    return found
-
-
 @click.command("compare", cls=Sectioned, sections=_SECTIONS, short_help="Compare backends, with one report.")
 @click.argument("problems", nargs=-1, required=True, metavar="PROBLEM...")
 @click.option("--name", metavar="TITLE", help="Title of the report.")
@@ -80,13 +44,15 @@ def _solvers(context: click.Context, parameter: click.Parameter, texts: Sequence
     "solvers",
     multiple=True,
     metavar="'BACKEND NAME=VALUE ...'",
-    callback=_solvers,
+    callback=compare_typed.solvers,
     help="A backend with options, and reads= or name= of its own; may be given again.",
 )
 @click.option(
     "--target", metavar="best|VALUE|SHARE%", default="best", show_default=True, help="What a read must reach."
 )
-@click.option("--seeds", callback=_seeds, default="10", show_default=True, help="How many, or which: 0,1,2.")
+@click.option(
+    "--seeds", callback=compare_typed.seeds, default="10", show_default=True, help="How many, or which: 0,1,2."
+)
 @click.option("--reads", type=click.IntRange(min=1), default=100, show_default=True, help="Samples to draw of a model.")
 @click.option("--report", metavar="FILE.html", help="Write one page with all figures.")
 @click.option("--out", metavar="FILE", help="Write the table as .parquet or .csv with all else as .json beside it.")
@@ -107,7 +73,7 @@ def _solvers(context: click.Context, parameter: click.Parameter, texts: Sequence
     "--grid",
     multiple=True,
     metavar="NAME=V,V,...",
-    callback=_grid,
+    callback=compare_typed.grid,
     help="Values of a parameter of the estimator, each a problem of its own; may be given again.",
 )
 @click.option("--no-scale", is_flag=True, help="Take the features as they are; else each is standardised.")
@@ -141,12 +107,14 @@ def command(
     from hqml.compare.comparison import Comparison
     from hqml.compare.runner import plan, run_study
     from hqml.compare.store import Store
+    from hqml.errors import BackendError
 
+    started = perf_counter()
     compare_shown.check_outputs(report, out)
     study, limit = _study(context, problems, parameters)
     study = replace(study, command=_command(context, study))
-    limit = _limit(limit, budget)
-    kept = Store(_store_of(problems, report, out, store))
+    limit = compare_typed.limited(limit, budget)
+    kept = Store(compare_typed.store_of(problems, report, out, store))
     ahead = plan(study, kept)
     if estimate:
         compare_shown.estimate(ahead, kept.path, as_json=as_json)
@@ -154,16 +122,18 @@ def command(
     compare_shown.tell_plan(ahead, kept.path)
     with compare_shown.progress(ahead) as on_cell:
         try:
-            outcomes = run_study(study, kept, budget=limit, on_cell=on_cell)
+            outcomes = run_study(study, kept, budget=limit.after(perf_counter() - started), on_cell=on_cell)
         except KeyboardInterrupt as stopped:
             raise _stopped(study, kept, report, out, stopped) from stopped
     comparison = Comparison(study.describe(), outcomes)
     compare_shown.write(comparison, report, out)
     if as_json:
         show.as_json(comparison.rows())
+        compare_shown.tell_failures(outcomes)
     else:
         compare_shown.tables(comparison)
-    compare_shown.tell_failures(outcomes)
+    if outcomes and all(one.status == "failed" for one in outcomes):
+        raise BackendError("every cell failed")
 
 
 def _stopped(study: Study, store: Store, report: str | None, out: str | None, stopped: KeyboardInterrupt) -> Stopped:
@@ -198,10 +168,10 @@ def _study(context: click.Context, problems: Sequence[str], parameters: dict[str
     found = [one for path, kind in zip(problems, kinds, strict=True) for one in _problems(path, kind, parameters)]
     study = Study(
         tuple(found),
-        _chosen(parameters["backends"], parameters["solvers"]),
+        compare_typed.chosen(parameters["backends"], parameters["solvers"]),
         tuple(parameters["seeds"]),
         reads=parameters["reads"],
-        target=_target(parameters["target"]),
+        target=compare_typed.target(parameters["target"]),
         name=parameters["name"] or "Comparison",
     )
     return study, Budget()
@@ -241,46 +211,6 @@ def _problems(path: str, kind: str, parameters: dict[str, Any]) -> list[Problem]
         )
         for varied in grid_points(parameters["grid"])
     ]
-
-
-def _chosen(backends: str | None, solvers: Sequence[dict[str, Any]]) -> tuple[Solver, ...]:
-    from hqml.compare.study import Solver
-    from hqml.compare.study_file import check_backend
-    from hqml.options import whole_number
-
-    names = "cpu" if backends is None and not solvers else backends or ""
-    found = [Solver(name.strip()) for name in names.split(",") if name.strip()]
-    for one in solvers:
-        reads = None if one.get("reads") is None else whole_number("reads", one["reads"])
-        found.append(Solver(one["backend"], one["options"], str(one.get("name", "")), reads))
-    for solver in found:
-        check_backend(solver.backend_name)
-    return tuple(found)
-
-
-def _target(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text
-
-
-def _limit(limit: Budget, written: Sequence[str]) -> Budget:
-    """The budget of the study's file, and in its place what the command says."""
-    from hqml.compare.durations import limits
-
-    return replace(limit, **limits(written)) if written else limit
-
-
-def _store_of(problems: Sequence[str], report: str | None, out: str | None, store: str | None) -> Path:
-    from hqml.compare.problems import stem_of
-
-    if store is not None:
-        return Path(store)
-    beside = report or out
-    if beside is not None:
-        return Path(beside).with_suffix(".cells")
-    return Path(f"{stem_of(problems[0])}.compare")
 
 
 def _command(context: click.Context, study: Study) -> str:

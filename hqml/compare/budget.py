@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 
 from hqml.options import finite_number
+
+_MOMENT = 1e-3
+"""Seconds in which no cell begins."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,10 @@ class Budget:
         for name in ("seconds", "qpu_seconds"):
             if getattr(self, name) is not None:
                 finite_number(name, getattr(self, name), above=0, unit="seconds")
+
+    def after(self, seconds: float) -> Budget:
+        """What is left of the time on the clock, where so much of it has gone by: a moment at least."""
+        return self if self.seconds is None else replace(self, seconds=max(self.seconds - seconds, _MOMENT))
 
 
 class Clock:

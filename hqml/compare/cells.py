@@ -12,9 +12,9 @@ from typing import Any
 from hqml.backend import Usage
 from hqml.compare import learning_cells, qubo_cells
 from hqml.compare.outcome import Outcome, labels_of
+from hqml.compare.plain import as_plain, plain_options
 from hqml.compare.provenance import machine
-from hqml.compare.sampled import as_plain
-from hqml.compare.secrets import scrubbed, without_secrets
+from hqml.compare.secrets import scrubbed
 from hqml.compare.study import Cell, LearningProblem, Solver
 
 MOST_CHARACTERS = 1000
@@ -50,7 +50,7 @@ def run_cell(cell: Cell, *, max_qpu_seconds: float | None = None, first: bool = 
         "status": status,
         "error": _line(error, options),
         "warnings": [_line(text, options) for text in texts],
-        "options": _options(options),
+        "options": plain_options(options),
         "machine": machine(),
         "started": started,
         "ended": time(),
@@ -82,13 +82,6 @@ def _run(cell: Cell, found: dict[str, Any], max_qpu_seconds: float | None, first
         learning_cells.fit_and_score(cell, cell.problem, found, max_qpu_seconds=max_qpu_seconds, first=first)
     elif isinstance(cell.solver, Solver):
         qubo_cells.sample_qubo(cell, cell.problem, cell.solver, found, max_qpu_seconds=max_qpu_seconds, first=first)
-
-
-def _options(options: Any) -> dict[str, Any]:
-    """Without secrets, and in words where they are objects."""
-    plain = {name: as_plain(value) for name, value in without_secrets(options).items()}
-    objects = {name for name in plain if plain[name] is None and options[name] is not None}
-    return {name: type(options[name]).__name__ if name in objects else plain[name] for name in plain}
 
 
 def _line(text: str, options: Any) -> str:

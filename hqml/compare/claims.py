@@ -25,7 +25,7 @@ from typing import Any
 
 from hqml.compare.processes import is_alive, is_seen, this_process
 from hqml.errors import FormatError
-from hqml.files import keeping, replacing
+from hqml.files import keep
 
 BEAT = 5.0
 """Seconds between two touches of a claim."""
@@ -91,6 +91,8 @@ class Claims:
             for claim in list(self._mine.values()):
                 self.give_back(claim, claim.record["qpu"])
         finally:
+            # What a second Ctrl-C or a full disk has left is lost, also to who asks in this process.
+            _held.difference_update(claim.record["mark"] for claim in self._mine.values())
             self._ended.set()
             self._heart.join()
 
@@ -121,8 +123,7 @@ class Claims:
             claim: taken here.
             spent: metered seconds that it took.
         """
-        with keeping(), replacing(claim.path) as stream:
-            stream.write(json.dumps({**claim.record, "spent": spent}).encode())
+        keep(claim.path, json.dumps({**claim.record, "spent": spent}).encode())
         self._mine.pop(claim.path.name, None)
         _held.discard(claim.record["mark"])
 
@@ -158,6 +159,8 @@ class Claims:
         self._mine[claim.path.name] = claim
         with os.fdopen(file, "wb") as stream:
             stream.write(json.dumps(claim.record).encode())
+            stream.flush()
+            os.fsync(stream.fileno())  # what it reserves is owed, though the power fails
         return True
 
     def _is_live(self, path: Path) -> bool:

@@ -51,7 +51,7 @@ def fit_and_score(
 
 def estimate_fit(cell: Cell, problem: LearningProblem, solver: Solver) -> Usage:
     """What training takes up to the first batch of models, and what the backend says of that batch."""
-    measure_startup(cell, lambda: _estimated(cell, problem, solver))
+    measure_startup(cell, solver, lambda: _estimated(cell, problem, solver))
     return _estimated(cell, problem, solver)
 
 
@@ -81,7 +81,7 @@ def _fit(
     first: bool,
 ) -> Any:
     asked = Asked.of(solver)
-    cold = startup(cell, lambda: _estimated(cell, problem, solver))
+    cold = startup(cell, solver, lambda: _estimated(cell, problem, solver))
     with watching(Watched, solver, asked.options) as (backend, own):
         estimator = _prepared(cell, problem, backend, own, asked.time_limit, asked.granted(max_qpu_seconds))
         started = perf_counter()

@@ -43,7 +43,7 @@ class Calls:
         reads: (..., calls).
         sampling: seconds of the reads alone, (..., calls).
         total: seconds of the calls, without what a process needs once, (..., calls).
-        startup: seconds that a process needs once.
+        startup: seconds that a process needs once, as if no other solver had run in it.
         certain: every call looked at every state.
     """
 
@@ -99,7 +99,8 @@ class Calls:
 
 
 def startup_of(outcomes: Sequence[Outcome]) -> float:
-    """Seconds that a process needs once: the median of those that told of it."""
+    """Seconds that a process needs once, as if no other solver had run in it: the median of the cells that tell, which
+    are the first of their process. Imports, compilation and the first embedding, see `Outcome.timing`."""
     started = [one.timing["startup"] for one in outcomes if one.timing.get("startup")]
     return float(np.median(started)) if started else 0.0
 

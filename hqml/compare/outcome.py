@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, TypeAlias
 
+from hqml.compare.plain import plain_options
 from hqml.compare.study import Cell, LearningProblem, Solver
 from hqml.errors import FormatError
 
@@ -33,8 +34,10 @@ class Outcome:
         bound: proven lower bound of the energy.
         complete: every state has been looked at.
         timing: "total", the sum of "build", "embedding", "programming", "sampling", "network", "queue" and "other";
-            "startup" (imports, compilation, first embedding: once a process, not in the total); of a learning problem
-            also "fit" and "predict". Where `stand_in` is set, "programming" and "sampling" are those that the
+            "startup": once a process, not in the total: imports and compilation, as a fresh process takes them, whoever
+            ran before in this one, and the first embedding of the problem (of metered backends that alone; see
+            `hqml.compare.warm_up`); 0 in the cells after the first of a process, problem and solver. Of a learning
+            problem also "fit" and "predict". Where `stand_in` is set, "programming" and "sampling" are those that the
             published timing model gives for a chip, and the time of the simulation is in no entry.
         qpu: metered or modelled access: "access" and of it "programming" and "sampling"; "overhead".
         joules: used by the whole machine (package or device) meanwhile; None where it does not tell.
@@ -123,5 +126,5 @@ def labels_of(cell: Cell) -> dict[str, Any]:
         "reads": cell.reads,
         "kind": "learning" if learning else "qubo",
         "reference": solver is None,
-        "parameters": dict(cell.problem.parameters) if isinstance(cell.problem, LearningProblem) else {},
+        "parameters": plain_options(cell.problem.parameters) if isinstance(cell.problem, LearningProblem) else {},
     }

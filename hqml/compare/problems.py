@@ -10,15 +10,15 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from hqml.catalogue import CLASSIFIERS, KINDS, RUN, made
+from hqml.catalogue import CLASSIFIERS, KINDS, made
+from hqml.compare.digests import digest_of_learning, digest_of_model
 from hqml.compare.study import LearningProblem, QuboProblem, Reference, Target, file_digest
 from hqml.errors import DataError, ParameterError
 from hqml.io import LoadedModel, read
 from hqml.options import finite_number, unlike
 from hqml.problems.max_cut import MaxCut
-from hqml.qubo import Qubo, as_qubo
+from hqml.qubo import as_qubo
 from hqml.tables import Table, as_labels, read_table
-from hqml.tuning.fingerprint import hashed, told
 
 FilePath: TypeAlias = str | os.PathLike[str]
 
@@ -68,7 +68,7 @@ def qubo_problem(
         loaded, digest = read(model), f"{file_digest(model)}{Path(source.removesuffix('.gz')).suffix}"
         return QuboProblem(name or stem_of(model), loaded, digest, known, target, source, tuple(skip))
     loaded = _loaded(model)
-    return QuboProblem(name or "model", loaded, _digest_of_model(loaded), known, target, None, tuple(skip))
+    return QuboProblem(name or "model", loaded, digest_of_model(loaded), known, target, None, tuple(skip))
 
 
 def learning_problem(
@@ -123,7 +123,7 @@ def learning_problem(
         name=", ".join((name or (stem_of(source) if source else "data"), *(f"{k}={v}" for k, v in varied.items()))),
         data=table,
         estimator=model,
-        digest=_digest_of_learning(table, scored, model, scale, test_share),
+        digest=digest_of_learning(table, scored, model, scale, test_share),
         test=scored,
         test_share=float(test_share),
         scale=scale,
@@ -230,35 +230,12 @@ def _classifier(estimator: Any, parameters: Mapping[str, Any]) -> Any:
     return clone(estimator).set_params(**parameters)
 
 
-def _digest_of_learning(table: Table, test: Table | None, estimator: Any, scale: bool, share: float) -> str:
-    """Of all that a result depends on but solver, reads and seed."""
-    arrays = [[np.ascontiguousarray(one.X), one.labels().tolist()] for one in (table, test) if one is not None]
-    return hashed([arrays, told(_settings(estimator)), bool(scale), None if test is not None else float(share)])
-
-
-def _settings(estimator: Any) -> dict[str, Any]:
-    own = {name: value for name, value in estimator.get_params(deep=False).items() if name not in RUN}
-    within = {name: _settings(value) for name, value in own.items() if hasattr(value, "get_params")}
-    return {"type": type(estimator).__qualname__, **own, **within}
-
-
 def _loaded(model: Any) -> LoadedModel:
     if isinstance(model, LoadedModel):
         return model
     if isinstance(model, MaxCut):
         return LoadedModel(model.to_qubo(), model)
     return LoadedModel(as_qubo(model))
-
-
-def _digest_of_model(loaded: LoadedModel) -> str:
-    return hashed([loaded.kind, loaded.qubo.form, _terms(loaded.qubo)])
-
-
-def _terms(qubo: Qubo) -> dict[str, Any]:
-    """What the model is made of, without what has been computed of it meanwhile."""
-    names = {"gram": ("gram", "weights", "scale", "shift"), "dense": ("matrix",), "sparse": ("couplings",)}[qubo.form]
-    own = {name: getattr(qubo, name) for name in (*names, "linear", "offset")}
-    return {**own, "labels": list(map(repr, qubo.labels))}
 
 
 def _holds_data(path: FilePath) -> bool:

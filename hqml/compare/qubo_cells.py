@@ -5,19 +5,17 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from hqml.adapters import fitted
-from hqml.backend import Capabilities, Usage
+from hqml.backend import Usage
 from hqml.compare.accounting import timing_of
 from hqml.compare.asked import Asked, limited
+from hqml.compare.collective import is_collective
 from hqml.compare.energy_meter import EnergyMeter
 from hqml.compare.sampled import facts
+from hqml.compare.small_calls import able, estimated, small_call
 from hqml.compare.study import Cell, QuboProblem, Solver
 from hqml.compare.warm_up import measure_startup, startup
-from hqml.compare.watched import call_of, expected, refuse_interrupted, using
+from hqml.compare.watched import call_of, refuse_interrupted
 from hqml.dispatch import sample
-
-LONG_READ = 2.0
-"""Seconds of a single read above which the trial inside a backend's estimate is all the warm-up there is."""
 
 WARM_UP_LIMIT = 1.0
 """Seconds of a warm-up of a solver that has a time limit."""
@@ -44,8 +42,8 @@ def sample_qubo(
     """
     asked, model = Asked.of(solver), problem.model.qubo
     found |= {"variables": model.num_variables, "qubos": 1}
-    cold = startup(cell, lambda: _warm_up(cell, problem, solver, asked))
-    unpaid = _unpaid(cell, problem, solver, asked)
+    cold = startup(cell, solver, lambda: _warm_up(cell, problem, solver))
+    unpaid = _unpaid(cell, problem, solver)
     try:
         with EnergyMeter() as meter:
             samples = sample(
@@ -59,7 +57,7 @@ def sample_qubo(
             )
     except Exception:
         with suppress(Exception):  # the service may be what failed
-            if (paid := unpaid - _unpaid(cell, problem, solver, asked)) > 0:
+            if (paid := unpaid - _unpaid(cell, problem, solver)) > 0:
                 found["qpu"] = {"access": paid}
         raise
     refuse_interrupted([samples])
@@ -75,43 +73,18 @@ def sample_qubo(
 
 def estimate_qubo(cell: Cell, problem: QuboProblem, solver: Solver) -> Usage:
     """What the backend says beforehand."""
-    asked = Asked.of(solver)
-    if _able(solver, asked).kind != "mpi":  # of ranks that work together all must warm up
-        measure_startup(cell, lambda: _warm_up(cell, problem, solver, asked))
-    return _estimated(cell, problem, solver, asked, cell.reads)
+    if not is_collective(cell):  # of ranks that work together all must warm up
+        measure_startup(cell, solver, lambda: _warm_up(cell, problem, solver))
+    return estimated(problem.model.qubo, solver, reads=cell.reads, seed=cell.seed)
 
 
-def _warm_up(cell: Cell, problem: QuboProblem, solver: Solver, asked: Asked) -> None:
-    """A single read, where that is neither metered nor long."""
-    usage = _estimated(cell, problem, solver, asked, reads=1)  # which finds the embedding, and submits nothing
-    # Ranks that call a backend together must not decide by their own clocks; their estimate is not known.
-    if _able(solver, asked).metered or usage.seconds > LONG_READ:
-        return
-    samples = sample(
-        problem.model.qubo,
-        solver.backend,
-        reads=1,
-        seed=cell.seed,
-        time_limit=limited(asked.time_limit, WARM_UP_LIMIT),
-        **{**asked.options, "bound": False},
-    )
-    refuse_interrupted([samples])
+def _warm_up(cell: Cell, problem: QuboProblem, solver: Solver) -> None:
+    limit = limited(Asked.of(solver).time_limit, WARM_UP_LIMIT)
+    small_call(problem.model.qubo, solver, seed=cell.seed, time_limit=limit)
 
 
-def _unpaid(cell: Cell, problem: QuboProblem, solver: Solver, asked: Asked) -> float:
+def _unpaid(cell: Cell, problem: QuboProblem, solver: Solver) -> float:
     """Metered seconds that the call takes beyond what earlier ones have left paid."""
-    if not _able(solver, asked).metered:
+    if not able(solver).metered:
         return 0.0
-    return _estimated(cell, problem, solver, asked, cell.reads).qpu_seconds
-
-
-def _able(solver: Solver, asked: Asked) -> Capabilities:
-    with using(solver, asked.options) as (backend, _):
-        return backend.capabilities
-
-
-def _estimated(cell: Cell, problem: QuboProblem, solver: Solver, asked: Asked, reads: int) -> Usage:
-    with using(solver, asked.options) as (backend, own):
-        own.pop("bound", None)  # dispatch's
-        qubos = fitted(backend, solver.backend_name, [problem.model.qubo])
-        return expected(backend, qubos, reads=reads, seed=cell.seed, time_limit=asked.time_limit, **own)
+    return estimated(problem.model.qubo, solver, reads=cell.reads, seed=cell.seed).qpu_seconds

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hqml.compare.accounting import Call, qpu_of
+from hqml.compare.plain import as_plain
 from hqml.compare.secrets import without_secrets
 
 MOST_ENERGIES = 10_000
@@ -76,19 +76,6 @@ def schedule(info: Mapping[str, Any]) -> dict[str, Any]:
         told |= {name: submissions[0][name] for name in _OF_SUBMISSION if name in submissions[0]}
     plain = {name: as_plain(value) for name, value in told.items()}
     return {name: value for name, value in plain.items() if value is not None and len(json.dumps(value)) <= MOST_TEXT}
-
-
-def as_plain(value: Any) -> Any:
-    """As JSON has it; None for what it has no word for."""
-    if isinstance(value, np.ndarray | np.generic):
-        value = value.tolist()
-    if isinstance(value, Mapping):
-        return {str(name): as_plain(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [as_plain(one) for one in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value if isinstance(value, bool | int | float | str) else None
 
 
 def _embedding(info: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from hqml.compare.claims import Claims
 from hqml.compare.outcome import FORMAT, Outcome, labels_of
 from hqml.compare.study import Cell, Study
 from hqml.errors import FormatError
-from hqml.files import keeping, replacing
+from hqml.files import keep
 
 _STUDY = "hqml study 1"
 
@@ -89,10 +89,7 @@ class Store:
         Raises:
             FormatError: it cannot be written.
         """
-        with keeping(), replacing(self._cells / f"{outcome.key}.json") as stream:
-            stream.write(outcome.to_json().encode())
-            stream.flush()
-            os.fsync(stream.fileno())
+        keep(self._cells / f"{outcome.key}.json", outcome.to_json().encode())
 
     def outcomes(self, cells: Iterable[Cell]) -> list[Outcome]:
         """The outcomes of those cells that have one, in their order.
@@ -110,8 +107,7 @@ class Store:
             FormatError: it cannot be written, or there is a file `study.json` of something else.
         """
         self.description()
-        with keeping(), replacing(self.path / "study.json") as stream:
-            stream.write(json.dumps({"format": _STUDY, **study.describe()}, indent=2, default=str).encode())
+        keep(self.path / "study.json", json.dumps({"format": _STUDY, **study.describe()}, indent=2).encode())
 
     def description(self) -> dict[str, Any] | None:
         """What `Study.describe` said of the study that ran here last; None where there is none.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,12 +13,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+import numpy as np
+
+from hqml.compare.plain import as_plain, plain_options
 from hqml.compare.secrets import without_secrets
 from hqml.dispatch import AnyBackend
 from hqml.errors import ParameterError
 from hqml.io import LoadedModel
 from hqml.options import whole_number
 from hqml.tables import Table
+from hqml.tuning.fingerprint import told
 
 Target: TypeAlias = "float | str"
 """A value in the problem's own convention (a cut, of a graph), "best", or a share of the best such as "99%"."""
@@ -129,12 +134,16 @@ class Cell:
 
     @cached_property
     def key(self) -> str:
-        """Digest of all that the result depends on but the machine; a token is no part of it."""
+        """Digest of all that the result depends on but the machine; a token is no part of it.
+
+        Of a backend that is an object its class and the solver's name are all that other processes can know too.
+        """
         solver: Any = self.solver
         if isinstance(solver, Solver):
-            solver = [solver.backend_name, without_secrets(solver.options)]
+            named = [] if isinstance(solver.backend, str) else [solver.name]
+            solver = [solver.backend_name, without_secrets(solver.options), *named]
         identity = [self.problem.digest, solver, self.seed, self.reads]
-        text = json.dumps(identity, sort_keys=True, default=repr)
+        text = json.dumps(identity, sort_keys=True, default=_told)
         return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
@@ -174,17 +183,18 @@ class Study:
                 raise ParameterError(f"a comparison needs at least one {what}, found none")
             if twice := [name for name in names if names.count(name) > 1]:
                 raise ParameterError(f"{what} {twice[0]!r} is there twice; leave one out, or name them apart")
-        self._refuse_same_cells()
-        whole_number("reads", self.reads)
+        for reads in (self.reads, *(one.reads for one in self.solvers if one.reads is not None)):
+            whole_number("reads", reads)
         for seed in self.seeds:
             whole_number("seed", seed, least=0)
         for target in (self.target, *(getattr(problem, "target", None) for problem in self.problems)):
             share_of_best(target)
+        self._refuse_same_cells()
 
     def cells(self) -> tuple[Cell, ...]:
         """All cells, a whole round of solvers for each seed: a study that is cut short has as many seeds of each."""
         return tuple(
-            Cell(problem, solver, seed, solver.reads or self.reads if isinstance(solver, Solver) else self.reads)
+            Cell(problem, solver, int(seed), int((isinstance(solver, Solver) and solver.reads) or self.reads))
             for seed in self.seeds
             for problem in self.problems
             for solver in self._solvers_of(problem)
@@ -192,18 +202,19 @@ class Study:
 
     def describe(self) -> dict[str, Any]:
         """What a report needs to know beside the outcomes: plain data, without secrets."""
-        return {
+        told = {
             "name": self.name,
             "command": self.command,
             "target": self.target,
             "reads": self.reads,
-            "seeds": list(self.seeds),
+            "seeds": self.seeds,
             "problems": [_described(problem) for problem in self.problems],
             "solvers": [
-                {"label": solver.label, "backend": solver.backend_name, "options": without_secrets(solver.options)}
+                {"label": solver.label, "backend": solver.backend_name, "options": plain_options(solver.options)}
                 for solver in self.solvers
             ],
         }
+        return {name: as_plain(value) for name, value in told.items()}
 
     def _refuse_same_cells(self) -> None:
         """One problem or solver under two names would be computed once, and shown as two."""
@@ -224,7 +235,9 @@ def share_of_best(target: Target | None) -> float | None:
     Raises:
         ParameterError: it is none of these.
     """
-    if target is None or (isinstance(target, int | float) and not isinstance(target, bool)):
+    if target is None:
+        return None
+    if isinstance(target, int | float) and not isinstance(target, bool) and math.isfinite(target):
         return None
     if target == "best":
         return 1.0
@@ -250,6 +263,11 @@ def file_digest(*paths: str | os.PathLike[str]) -> str:
     return hashed.hexdigest()
 
 
+def _told(value: Any) -> Any:
+    """An option that JSON has no word for: an array by its numbers, an object by what it is made of."""
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else told(value)
+
+
 def _described(problem: Problem) -> dict[str, Any]:
     common = {
         "name": problem.name,
@@ -262,6 +280,6 @@ def _described(problem: Problem) -> dict[str, Any]:
         own = {"sign": problem.sign, "variables": size, "best": problem.best, "target": problem.target}
         return {"kind": "qubo", **common, **own}
     rows = {"rows": len(problem.data.X), "features": list(problem.data.features)}
-    shown = {"estimator": type(problem.estimator).__name__, "parameters": dict(problem.parameters)}
+    shown = {"estimator": type(problem.estimator).__name__, "parameters": plain_options(problem.parameters)}
     beside = {"given_test": problem.test is not None, "references": list(problem.references)}
     return {"kind": "learning", **common, **rows, **shown, **beside}

@@ -25,13 +25,16 @@ class Places:
     path: str
     lines: Mapping[Place, int]
 
+    def line(self, place: Place) -> int:
+        """Of a value, or of the nearest that it is in and that the file has."""
+        while place and place not in self.lines:
+            place = place[:-1]
+        return self.lines.get(place, 1)
+
     def error(self, place: Place, message: str) -> FormatError:
         """`study.yaml:7: solvers[1].options: message`, at the nearest place that the file has."""
-        known = place
-        while known and known not in self.lines:
-            known = known[:-1]
         shown = "".join(f"[{one}]" if isinstance(one, int) else f".{one}" for one in place).removeprefix(".")
-        return FormatError(f"{self.path}:{self.lines.get(known, 1)}: {shown + ': ' if shown else ''}{message}")
+        return FormatError(f"{self.path}:{self.line(place)}: {shown + ': ' if shown else ''}{message}")
 
     @contextmanager
     def at(self, *place: str | int) -> Iterator[None]:

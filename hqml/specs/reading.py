@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from hqml.errors import FormatError
 from hqml.specs.libraries import check_installed
-from hqml.specs.places import Places, plain_place
+from hqml.specs.places import Place, Places, plain_place
 
 if TYPE_CHECKING:
     import pydantic
@@ -81,13 +81,14 @@ def _text_of(path: str | os.PathLike[str]) -> str:
 
 def _first(errors: Any, content: Any, places: Places) -> FormatError:
     """The error that stands first in the file."""
-    placed = [(plain_place(one["loc"], content, missing=one["type"] == "missing"), one) for one in errors]
-    told = [places.error((*place, *_key_of(one)), _message(one)) for place, one in placed]
-    return min(told, key=lambda error: int(str(error).removeprefix(f"{places.path}:").partition(":")[0]))
+    placed = [(_place_of(one, content), one) for one in errors]
+    place, first = min(placed, key=lambda one: places.line(one[0]))
+    return places.error(place, _message(first))
 
 
-def _key_of(error: Any) -> tuple[str, ...]:
-    return (error["ctx"]["key"],) if error["type"] == "unknown_key" else ()
+def _place_of(error: Any, content: Any) -> Place:
+    place = plain_place(error["loc"], content, missing=error["type"] == "missing")
+    return (*place, error["ctx"]["key"]) if error["type"] == "unknown_key" else place
 
 
 def _message(error: Any) -> str:

@@ -26,7 +26,7 @@ from hqml.compare.cells import estimate_cell, run_cell
 from hqml.compare.outcome import Outcome
 from hqml.compare.provenance import machine
 from hqml.compare.sampled import MOST_ENERGIES, distribution, schedule
-from hqml.compare.secrets import scrubbed
+from hqml.compare.secrets import scrubbed, without_secrets
 from hqml.compare.small_calls import tiny_model
 from hqml.compare.study import Cell, QuboProblem, Solver
 from hqml.errors import UnsupportedModel
@@ -219,6 +219,28 @@ class TestSecrets:
     def test_no_token_is_in_what_is_told_of_the_machine(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("DWAVE_API_TOKEN", self.TOKEN)
         assert self.TOKEN not in json.dumps(machine())
+
+    @pytest.mark.parametrize(
+        ("text", "left"),
+        [
+            ("cpu token=ab reads=5", "cpu token=(hidden) reads=5"),
+            ("cpu token='a b' reads=5", "cpu token=(hidden) reads=5"),
+            ("no end: cpu token='ab", "no end: cpu token=(hidden)"),
+            ("https://host/sapi?api_key=ab&page=2", "https://host/sapi?api_key=(hidden)&page=2"),
+            ("https://ann:a@b@host/", "https://host/"),
+        ],
+    )
+    def test_what_is_assigned_to_a_secret_name_is_hidden_however_short(self, text: str, left: str) -> None:
+        assert scrubbed(text) == left
+        assert without_secrets({"endpoint": text}) == {"endpoint": left}
+
+    @pytest.mark.parametrize(
+        "options",
+        [{"tiers": [{"token": TOKEN}]}, {"credentials": {"user": "ann", "value": TOKEN}}, {"tokens": [TOKEN]}],
+    )
+    def test_a_secret_at_any_depth_is_hidden(self, options: dict[str, Any]) -> None:
+        assert scrubbed(f"refused {self.TOKEN}", options) == "refused (hidden)"
+        assert self.TOKEN not in str(without_secrets(options))
 
     def test_a_short_value_is_not_looked_for_in_texts(self) -> None:
         assert scrubbed("the answer is on", {"token": "on"}) == "the answer is on"

@@ -188,6 +188,8 @@ WRONG = {
     "seeds of text": (("square.mc", "--seeds", "a,b"), "found 'a,b', write how many, or the seeds"),
     "a negative seed": (("square.mc", "--seeds", "0,-1"), "found '0,-1'"),
     "another target": (("square.mc", "--target", "worst"), "target must be best"),
+    "no number as target": (("square.mc", "--target", "nan"), "target must be best"),
+    "a solver without an end": (("square.mc", "--solver", "cpu token='abc"), "found 'cpu token=(hidden)'"),
     "a wrong budget": (("square.mc", "--budget", "gpu=3"), "a budget is a time, or qpu=TIME"),
     "no page": (("square.mc", "--report", "o.txt"), "'o.txt' must end in .html"),
     "no table": (("square.mc", "--out", "o.xls"), "'o.xls' must end in .parquet, .csv, .json"),

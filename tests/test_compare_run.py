@@ -157,6 +157,43 @@ class TestDigests:
         assert ran == [qubo_problem({("a", "b"): -1}).digest, learning_problem(MOONS, "svc-ensemble").digest]
 
 
+class TestKeys:
+    """Outcomes are found again by them."""
+
+    @staticmethod
+    def key(options: dict[str, Any], seed: int = 0) -> str:
+        [cell] = Study((qubo_problem(np.eye(2)),), (Solver("cpu", options),), (seed,)).cells()
+        return cell.key
+
+    def test_an_array_counts_by_all_of_its_numbers(self) -> None:
+        many = np.zeros(5000)
+        other = many.copy()
+        other[2500] = 1e-12
+        assert repr(many) == repr(other)  # which leaves the middle out
+        assert self.key({"initial": many}) == self.key({"initial": many.tolist()}) != self.key({"initial": other})
+
+    def test_an_object_counts_by_what_it_is_made_of(self) -> None:
+        assert self.key({"table": Table(*MOONS, ("a", "b"), "y")}) == self.key(
+            {"table": Table(*MOONS, ("a", "b"), "y")}
+        )
+        assert self.key({"table": Table(*MOONS, ("a", "b"), "y")}) != self.key(
+            {"table": Table(*MOONS, ("a", "c"), "y")}
+        )
+
+    def test_a_number_of_numpys_is_a_number(self) -> None:
+        assert self.key({"num_sweeps": np.int64(5)}, np.int64(1)) == self.key({"num_sweeps": 5}, 1)  # type: ignore[arg-type]
+
+
+def test_what_numpy_gives_can_be_saved(tmp_path: Path) -> None:
+    options = {"cpu": {"beta_range": np.array([0.1, 2.0])}}
+    comparison = run(np.eye(2), "cpu", seeds=list(np.arange(2)), reads=5, options=options)
+    done(comparison)
+    comparison.save(tmp_path / "found.json")
+    description = Comparison.load(tmp_path / "found.json").description
+    assert description["solvers"][0]["options"] == {"beta_range": [0.1, 2.0]}
+    assert description["seeds"] == [0, 1]
+
+
 class TestSettings:
     def test_what_is_kept_is_not_run_again(self, tmp_path: Path) -> None:
         store = tmp_path / "cells"
@@ -213,6 +250,7 @@ WRONG: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "a negative seed": ({"seeds": [-1]}, ParameterError, "seed must be a whole number"),
     "no reads": ({"reads": 0}, ParameterError, "reads must be a whole number"),
     "another target": ({"target": "worst"}, ParameterError, "target must be best"),
+    "no number as target": ({"target": float("inf")}, ParameterError, "target must be best"),
     "no time": ({"seconds": 0}, ParameterError, "seconds must be a finite number"),
     "an estimator for a model": ({"estimator": "svc"}, ParameterError, "estimator belongs to data"),
     "a label for a model": ({"label": "y"}, ParameterError, "label belongs to data"),

@@ -197,6 +197,23 @@ class TestClaims:
         claims._held.discard(lost.record["mark"])
         assert Claims(tmp_path).take("a") is not None
 
+    def test_what_could_not_be_given_back_is_lost(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def interrupted_again(*given: object) -> None:
+            raise KeyboardInterrupt
+
+        def interrupted() -> None:
+            with Claims(tmp_path) as mine:
+                mine.take("a", qpu=0.5)
+                raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(claims, "keep", interrupted_again)
+            with pytest.raises(KeyboardInterrupt):
+                interrupted()
+        with Claims(tmp_path) as mine:
+            assert mine.account().spent == 0.5
+            assert mine.take("a") is not None
+
     def test_a_process_with_the_number_of_one_that_is_gone_is_another_one(self, tmp_path: Path) -> None:
         parent = {**processes.this_process(), "pid": os.getppid(), "born": processes._born(os.getppid())}
         assert processes.is_alive(parent)

@@ -9,6 +9,7 @@ What a backend compiles only for larger models is not seen; what numba and the l
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -18,7 +19,6 @@ from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Any
 
-from hqml.compare.secrets import without_secrets
 from hqml.compare.small_calls import small_call, tiny_model
 from hqml.compare.study import Solver
 from hqml.qubo import Form
@@ -50,7 +50,7 @@ def cold_start(solver: Solver, form: Form) -> float | None:
     asked = _asked(solver, form)
     if asked is None:
         return None
-    known = json.dumps([solver.backend, without_secrets(solver.options), form], sort_keys=True)
+    known = hashlib.sha256(asked.encode()).hexdigest()  # options may hold secrets, which nobody is to find here
     if known not in _known:
         _known[known] = _in_fresh_process(asked, solver)
     return _known[known]

@@ -130,10 +130,13 @@ class Estimates:
             return " ".join(scrubbed(f"{type(error).__name__}: {error}", options).split())
 
     def is_metered(self, cell: Cell) -> bool:
-        """Whether its time is paid for."""
-        if cell.solver_label not in self._metered:
-            self._metered[cell.solver_label] = isinstance(cell.solver, Solver) and _metered(cell.solver)
-        return self._metered[cell.solver_label]
+        """Whether its time is paid for. A backend that cannot tell just now is asked again for the next cell."""
+        known = self._metered.get(cell.solver_label)
+        if known is None:
+            known = _metered(cell.solver) if isinstance(cell.solver, Solver) else False
+            if known is not None:
+                self._metered[cell.solver_label] = known
+        return bool(known)
 
 
 def plan(study: Study, store: Store, *, retry_failed: bool = True, estimate_cell: EstimateCell | None = None) -> Plan:
@@ -194,8 +197,8 @@ def _of(cell: Cell) -> tuple[str, str]:
     return cell.problem.name, cell.solver_label
 
 
-def _metered(solver: Solver) -> bool:
-    """Whether a solver's time is paid for; one that cannot tell is granted none."""
+def _metered(solver: Solver) -> bool | None:
+    """Whether a solver's time is paid for; None where it cannot tell, so that it is granted none."""
     try:
         backend, _ = opened(solver.backend, dict(solver.options))
         try:
@@ -204,4 +207,4 @@ def _metered(solver: Solver) -> bool:
             if isinstance(solver.backend, str):
                 backend.close()
     except Exception:  # whatever a plug-in raises; its cells will tell
-        return False
+        return None

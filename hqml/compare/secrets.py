@@ -9,7 +9,7 @@ from typing import Any
 
 _NAMES = r"(?:token|secret|passw|api_?key|credential|authorization)"
 _SECRET = re.compile(_NAMES, re.IGNORECASE)
-_ASSIGNED = re.compile(rf"(\w*{_NAMES}\w*=)(?:\"[^\"]*\"|'[^']*'|[^\s'\"&]+)", re.IGNORECASE)
+_ASSIGNED = re.compile(rf"(\w*{_NAMES}\w*=)(?:\"[^\"]*\"|'[^']*'|['\"]?[^\s'\"&]+)", re.IGNORECASE)
 """token=..., of a command line or of the query of an address."""
 
 _IN_ADDRESS = re.compile(r"//[^/?#\s]+@")

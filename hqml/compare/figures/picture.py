@@ -100,13 +100,10 @@ def subject(comparison: Comparison) -> Subject:
     description = comparison.description
     listed = [solver["label"] for solver in description["solvers"]]
     others = [outcome.solver for outcome in comparison.outcomes]
-    named = {one.problem: {"name": one.problem, "kind": one.kind} for one in comparison.outcomes}
     problems = {problem["name"]: problem for problem in description["problems"]}
-    return Subject(comparison, looks(dict.fromkeys([*listed, *others])), {**problems, **_but(named, problems)})
-
-
-def _but(all_of_them: Mapping[str, Any], these: Iterable[str]) -> dict[str, Any]:
-    return {name: value for name, value in all_of_them.items() if name not in set(these)}
+    for one in comparison.outcomes:
+        problems.setdefault(one.problem, {"name": one.problem, "kind": one.kind})
+    return Subject(comparison, looks(dict.fromkeys([*listed, *others])), problems)
 
 
 def slug(*parts: object) -> str:

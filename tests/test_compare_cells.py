@@ -632,14 +632,22 @@ class TestWhatIsKept:
     def test_energies_are_counted(self) -> None:
         assert distribution(np.array([2.0, -1.0, 2.0, 2.0])) == [[-1.0, 1], [2.0, 3]]
 
-    def test_of_very_many_energies_the_highest_become_one_at_their_mean(self) -> None:
+    def test_of_very_many_energies_the_higher_ones_are_put_together(self) -> None:
         energies = np.random.default_rng(0).normal(size=3 * MOST_ENERGIES)
         kept = distribution(energies)
         assert len(kept) == MOST_ENERGIES
         assert sum(reads for _, reads in kept) == len(energies)
         assert sum(energy * reads for energy, reads in kept) / len(energies) == pytest.approx(energies.mean())
-        assert [energy for energy, _ in kept[:100]] == sorted(energies)[:100]
-        assert kept[-1][0] > kept[-2][0]
+        assert kept[: MOST_ENERGIES // 2] == [[energy, 1] for energy in sorted(energies)[: MOST_ENERGIES // 2]]
+        assert sorted(kept) == kept
+        for target in (-0.9, 0.0, 2.0):
+            hits = sum(reads for energy, reads in kept if energy <= target)
+            assert hits == pytest.approx(np.sum(energies <= target), abs=5)
+
+    def test_one_energy_too_many_puts_two_together(self) -> None:
+        kept = distribution(np.repeat(np.arange(MOST_ENERGIES + 1.0), 2))
+        assert len(kept) == MOST_ENERGIES
+        assert sorted(reads for _, reads in kept)[-2:] == [2, 4]
 
     def test_what_is_no_setting_is_left_out_of_the_schedule(self) -> None:
         info = {"num_sweeps": np.int64(7), "beta_range": (0.1, np.float64(2.0)), "trace": list(range(1000))}

@@ -113,6 +113,23 @@ class TestTimes:
         found = time_to_solution(Calls.of([one, replace(one, seed=1)], goal))
         assert (found.low, found.value, found.high) == (1.0, 1.0, 1.0)
 
+    def test_who_is_certain_has_no_interval_of_a_single_time(self) -> None:
+        once = calls([1], reads=1, certain=True)
+        assert success_probability(once) == Estimate(1.0, 1.0, 1.0)
+        assert not time_to_solution(once).has_interval
+        assert not time_to_solution_in_all(once).has_interval
+
+    def test_who_is_certain_varies_in_time_alone(self) -> None:
+        seconds = [1.0, 2.0, 1.5, 1.2, 1.7]
+        made = calls([1] * 5, reads=1, sampling=seconds, total=seconds, certain=True)
+        assert time_to_solution(made) == mean_of(seconds) == expected_running_time(made)
+
+    def test_who_looks_at_every_state_knows_that_there_is_no_such_target(self) -> None:
+        one = outcome(complete=True)
+        made = Calls.of([one], goals(description(target=-9), [one])["p"])
+        assert success_probability(made) == Estimate(0.0, 0.0, 0.0)
+        assert time_to_solution(made).bound
+
     def test_without_times_there_are_none(self) -> None:
         goal = Goal(target=-5.0)
         found = Calls.of([outcome(timing={})], goal)
@@ -190,6 +207,21 @@ class TestIntervals:
             inside.append(found.low <= truth <= found.high)
         assert 0.9 <= np.mean(inside) <= 0.99
 
+    @pytest.mark.parametrize(("reaches", "seeds"), [(0.9, 5), (0.95, 10), (0.7, 20)])
+    def test_that_all_of_a_few_calls_reach_it_is_no_proof_that_each_does(self, reaches: float, seeds: int) -> None:
+        rng = np.random.default_rng(5)
+        inside = []
+        for _ in range(300):
+            found = expected_running_time(calls(rng.random(seeds) < reaches, total=2.0))
+            inside.append(found.low <= 2.0 / reaches <= found.high)
+        assert np.mean(inside) >= 0.93  # from resampling the calls alone 0.41, 0.41 and 0.96
+
+    def test_calls_that_fail_may_take_another_time(self) -> None:
+        # 3 of 4 reach it in 1 s, the other takes 9 s: 1 + 1/3 * 9 = 12 / 3
+        found = expected_running_time(calls([1, 1, 0, 2], total=[1.0, 1.0, 9.0, 1.0]))
+        assert found.value == pytest.approx(4.0)
+        assert found.low < 4.0 < found.high < math.inf
+
     def test_the_same_data_give_the_same_interval(self) -> None:
         assert time_to_solution(calls([1, 5, 3])) == time_to_solution(calls([1, 5, 3]))
         np.testing.assert_array_equal(resampled(4), resampled(4))
@@ -215,6 +247,12 @@ class TestIntervals:
     )
     def test_overlap(self, one: Estimate, other: Estimate, answer: bool) -> None:
         assert one.overlaps(other) is other.overlaps(one) is answer
+
+
+def test_values_that_are_equal_but_for_rounding_overlap() -> None:
+    one = Estimate(1.0, 1.0, 1.0)
+    assert one.overlaps(Estimate(1.1, 1.1, 1.1), 0.2)
+    assert not one.overlaps(Estimate(1.1, 1.1, 1.1), 0.05)
 
 
 class TestGoal:
@@ -248,6 +286,15 @@ class TestGoal:
         assert goal.trouble == "99% of a best value of 0 says nothing; give a number as target"
         assert goals(description(), [outcome([[0.0, 10]])])["p"].target == 0.0
 
+    def test_a_share_of_what_rounding_left_of_nothing_is_refused_too(self) -> None:
+        found = [outcome([[-1e-14, 1], [3.0, 9]])]
+        assert goals({**description(), "target": "99%"}, found)["p"].target is None
+        assert goals(description(), found)["p"].target == -1e-14
+
+    def test_a_share_of_a_negative_cut_lies_below_it(self) -> None:
+        goal = goals({**description(sign=-1, best=-4), "target": "99%"}, [outcome([[5.0, 10]])])["p"]
+        assert goal.sign * (goal.target or 0) == pytest.approx(-4 / 0.99)
+
     def test_a_problem_that_nothing_is_known_of_has_none(self) -> None:
         goal = goals(description(), [])["p"]
         assert (goal.target, goal.best, goal.trouble) == (None, None, "no value is known and none was seen")
@@ -277,6 +324,17 @@ class TestGoal:
     def test_who_looked_at_every_state_bounds_all(self) -> None:
         goal = goals(description(), [outcome(complete=True), outcome([[-4.0, 10]], solver="neal")])["p"]
         assert (goal.proven, goal.gap(-5.0), goal.gap(-4.0)) == (True, 0.0, 0.2)
+
+    def test_a_bound_that_is_met_is_a_proof(self) -> None:
+        assert goals(description(), [outcome(bound=-5.0)])["p"].proven
+        assert not goals(description(), [outcome(bound=-5.1)])["p"].proven
+
+    @pytest.mark.parametrize("beyond", [{"best": -9}, {"target": -9}])
+    def test_a_target_beyond_what_is_proven_is_out_of_reach(self, beyond: Any) -> None:
+        goal = goals(description(**beyond), [outcome(complete=True)])["p"]
+        assert goal.out_of_reach
+        assert goal.proven is ("target" in beyond)  # the best value given cannot be
+        assert not goals(description(), [outcome(complete=True)])["p"].out_of_reach
 
     def test_there_may_be_no_bound(self) -> None:
         assert goals(description(), [outcome()])["p"].gap(-5.0) is None

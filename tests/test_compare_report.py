@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from hqml.compare.bootstrap import Estimate
 from hqml.compare.comparison import Comparison
@@ -367,13 +368,22 @@ def test_roc_curves_are_averaged_at_equal_false_positive_rates(compare_cases: Mo
     """By hand: thresholds falling past + - + - give corners (0, .5), (.5, .5), (.5, 1), (1, 1)."""
     curve = roc.mean_curve([with_decisions(compare_cases, [1, 0, 1, 0], [4.0, 3.0, 2.0, 1.0])])
     assert curve is not None
-    at = {rate: curve[round(50 * rate)] for rate in (0, 0.24, 0.5, 1)}
+    at = {rate: curve[round(50 * rate)] for rate in (0, 0.24, 0.48, 0.5, 1)}
     assert at[0] == 0.5
     assert at[1] == 1
-    assert 0.5 <= at[0.24] <= 1
+    assert at[0.24] == at[0.48] == 0.5  # flat until it rises
     perfect = with_decisions(compare_cases, [0, 1], [0.0, 1.0])
     both = roc.mean_curve([with_decisions(compare_cases, [1, 0, 1, 0], [4.0, 3.0, 2.0, 1.0]), perfect])
     np.testing.assert_allclose(both, (curve + 1) / 2)
+
+
+def test_the_area_under_a_roc_is_the_auroc(compare_cases: ModuleType) -> None:
+    rng = np.random.default_rng(0)
+    truth = np.repeat([0, 1], 40)
+    decisions = truth + rng.normal(size=80)
+    curve = roc.mean_curve([with_decisions(compare_cases, truth.tolist(), decisions.tolist())])
+    assert curve is not None
+    assert np.trapezoid(curve, np.linspace(0, 1, 51)) == pytest.approx(roc_auc_score(truth, decisions), abs=0.005)
 
 
 def test_one_class_has_no_roc(compare_cases: ModuleType) -> None:

@@ -161,6 +161,16 @@ class TestVerdicts:
         found = self.among(a=Estimate(5, 3, 6), b=Estimate(2, 1, 3), c=Estimate(9, 8, 10))
         assert (found.winner, found.tied, found.note) == (None, ("b", "a"), "the intervals overlap")
 
+    def test_nobody_wins_by_what_rounding_leaves(self) -> None:
+        field = [
+            Entrant("a", {"energy": Estimate(0.0, 0.0, 0.0)}),
+            Entrant("b", {"energy": Estimate(-1e-14, -1e-14, -1e-14)}),
+        ]
+        [found] = verdicts("qubo", "p", field, slack=1e-12)
+        assert (found.winner, found.tied) == (None, ("b", "a"))
+        [found] = verdicts("qubo", "p", field, slack=1e-15)
+        assert found.winner == "b"
+
     def test_scores_are_to_be_high(self) -> None:
         assert self.among("auroc", a=Estimate(0.9, 0.8, 0.95), b=Estimate(0.5, 0.4, 0.6)).winner == "a"
 
@@ -254,6 +264,33 @@ class TestWords:
         assert not said(found, "favours")
         assert said(found, "The best value of ring 100, ring 200 and ring 400 is proven")
 
+    def test_energies_that_are_equal_but_for_rounding_are_the_same(self, compare_cases: Any) -> None:
+        own = [one for one in compare_cases.outcomes() if (one.problem, one.solver) == ("ring 100", "cpu")]
+        cells = [replace(one, energies=[[-140.1, 100]]) for one in own]
+        cells += [replace(one, energies=[[-140.1 - 3e-14, 100]], solver="neal") for one in own]
+        assert said(Comparison({}, cells), "ring 100: neal and cpu have the same lowest energy of a call in the mean")
+
+    def test_a_target_that_cannot_be_is_told(self, compare_cases: Any) -> None:
+        outcomes = [replace(one, complete=one.solver == "cpu") for one in compare_cases.outcomes()]
+        assert not said(Comparison({}, outcomes), "Nobody can reach")
+        found = Comparison({"target": -9999}, outcomes)
+        assert said(found, "Nobody can reach the target of ring 100, ring 200 and ring 400: it is better than")
+
+    def test_fewer_seeds_than_others_are_told(self, made: Comparison, compare_cases: Any) -> None:
+        assert not said(made, "fewer seeds")
+        kept = [
+            one
+            for one in compare_cases.outcomes()
+            if (one.problem, one.solver) != ("ring 100", "gpu") or one.seed in (1, 3)
+        ]
+        [one] = said(Comparison({}, kept), "fewer seeds")
+        assert one.endswith("for gpu on ring 100 (2 of 5).")
+
+    def test_one_solver_alone_has_its_lowest_energy_told(self, compare_cases: Any) -> None:
+        own = [one for one in compare_cases.outcomes() if (one.problem, one.solver) == ("ring 100", "cpu")]
+        found = Comparison({}, [replace(one, energies=[[-140.0, 100]]) for one in own])
+        assert said(found, "ring 100: the lowest energy of a call of cpu is -140 in the mean, with nobody to compare")
+
     def test_no_target_is_told(self, compare_cases: Any) -> None:
         one = replace(compare_cases.outcomes()[0], energies=[[0.0, 100]])
         found = Comparison({"target": "90%"}, [one])
@@ -306,7 +343,10 @@ class TestWords:
 
     @pytest.mark.parametrize(
         ("seconds", "text"),
-        [(0, "0 s"), (4.2e-10, "0.42 ns"), (1.76e-4, "176 µs"), (0.02, "20 ms"), (59, "59 s"), (7560, "2.1 h")],
+        [
+            *((0, "0 s"), (4.2e-10, "0.42 ns"), (1.76e-4, "176 µs"), (0.02, "20 ms"), (59, "59 s"), (7560, "2.1 h")),
+            *((1234, "1234 s"), (0.99999, "1 s"), (9.996e-4, "1 ms"), (0.1234, "123 ms"), (4e6, "1111 h")),
+        ],
     )
     def test_durations(self, seconds: float, text: str) -> None:
         assert duration(seconds) == text

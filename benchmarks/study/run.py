@@ -28,7 +28,11 @@ def main() -> int:
     given = parser.parse_args()
     study = prepare(given.out, seeds=given.seeds)
     limit = ["--budget", given.budget] if given.budget else []
-    with tempfile.TemporaryDirectory() as folder, node_process(token=secrets.token_hex(16), folder=folder) as node:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        open(given.out / "node.log", "w") as log,
+        node_process(token=secrets.token_hex(16), folder=folder, log=log) as node,
+    ):
         os.environ.update(node.environment)
         return hqml(["compare", str(study), "--report", str(given.out / "study.html"), *limit])
 

@@ -38,11 +38,16 @@ class Estimate:
     def has_interval(self) -> bool:
         return not (math.isnan(self.low) or math.isnan(self.high))
 
-    def overlaps(self, other: Estimate) -> bool:
-        """Whether the intervals have a value in common; one that is not there may lie anywhere."""
+    def overlaps(self, other: Estimate, slack: float = 0.0) -> bool:
+        """Whether the intervals have a value in common; one that is not there may lie anywhere.
+
+        Args:
+            other: of the same figure.
+            slack: so far apart they still have: values that are equal but for rounding.
+        """
         if not (self.has_interval and other.has_interval):
             return True
-        return self.low <= other.high and other.low <= self.high
+        return self.low <= other.high + slack and other.low <= self.high + slack
 
 
 MISSING = Estimate(math.nan)

@@ -73,7 +73,12 @@ def of_targets(goals: Mapping[str, Goal]) -> list[str]:
     said = [f"{problem} has no target: {goal.trouble}." for problem, goal in goals.items() if goal.trouble]
     proven = [problem for problem, goal in goals.items() if goal.proven and not goal.trouble]
     if proven:
-        said.append(f"The best value of {listed(proven)} is proven: a solver looked at every state.")
+        said.append(f"The best value of {listed(proven)} is proven: a solver looked at every state, or a bound is met.")
+    beyond = [problem for problem, goal in goals.items() if goal.out_of_reach]
+    if beyond:
+        said.append(
+            f"Nobody can reach the target of {listed(beyond)}: it is better than what is proven to be possible."
+        )
     seen = [
         f"{problem} (by {listed(goal.seen_by)})"
         for problem, goal in goals.items()
@@ -98,6 +103,7 @@ def of_seeds(outcomes: Sequence[Outcome], description: Mapping[str, Any]) -> lis
         )
     elif 1 < seeds < FEW_SEEDS:
         said.append(f"{seeds} seeds are few: the intervals are too narrow. Take ten before you trust a winner.")
+    said += _of_missing_seeds(done)
     learning = [one for one in description.get("problems", ()) if one.get("kind") == "learning"]
     if seeds > 1 and any(not one.get("given_test") for one in learning):
         said.append(
@@ -107,6 +113,23 @@ def of_seeds(outcomes: Sequence[Outcome], description: Mapping[str, Any]) -> lis
     if any(one.get("given_test") for one in learning):
         said.append("Where the test rows were given, seeds vary the solver alone: intervals say nothing of other data.")
     return said
+
+
+def _of_missing_seeds(done: Sequence[Outcome]) -> list[str]:
+    """Who has figures of fewer seeds than others on the same problem."""
+    seeds: dict[str, dict[str, set[int]]] = {}
+    for one in done:
+        seeds.setdefault(one.problem, {}).setdefault(one.solver, set()).add(one.seed)
+    fewer = [
+        f"{solver} on {problem} ({len(own)} of {len(every)})"
+        for problem, solvers in seeds.items()
+        if (every := set().union(*solvers.values()))
+        for solver, own in solvers.items()
+        if own != every
+    ]
+    if not fewer:
+        return []
+    return [f"Figures are of fewer seeds than others have, and of no cell that failed, for {listed(fewer)}."]
 
 
 def of_machines(outcomes: Sequence[Outcome]) -> list[str]:

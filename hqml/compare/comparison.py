@@ -88,7 +88,12 @@ class Comparison:
         for (problem, solver), group in self._groups.items():
             one = Entrant(solver, self.estimates[problem, solver], any(outcome.stand_in for outcome in group))
             entrants.setdefault((group[0].kind, problem), []).append(one)
-        return tuple(found for (kind, problem), own in entrants.items() for found in verdicts(kind, problem, own))
+        slack = {problem: goal.slack for problem, goal in self.goals.items()}
+        return tuple(
+            found
+            for (kind, problem), own in entrants.items()
+            for found in verdicts(kind, problem, own, slack.get(problem, 0.0))
+        )
 
     @cached_property
     def words(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -50,13 +51,19 @@ def decision_map(model: Any, split: Split) -> dict[str, Any] | None:
     if decisions is None:
         return None
     return {
-        "x": significant(x, DIGITS),
-        "y": significant(y, DIGITS),
+        "x": _rounded(x, x),
+        "y": _rounded(y, y),
         "z": significant(decisions.reshape(SIDE, SIDE), DIGITS),
-        "points": significant(points, DIGITS),
+        "points": np.transpose([_rounded(points[:, 0], x), _rounded(points[:, 1], y)]).tolist(),
         "truth": (split.y_test[shown] == model.classes_[1]).astype(int).tolist(),
         "axes": list(plane.names),
     }
+
+
+def _rounded(values: Floats, axis: Floats) -> list[float]:
+    """So many digits of the axis's range: features may be far from 0."""
+    digits = DIGITS - math.ceil(math.log10(float(axis[-1] - axis[0]) or 1.0))
+    return [round(float(value), digits) for value in values]
 
 
 class _Plane:

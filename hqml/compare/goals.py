@@ -28,7 +28,7 @@ class Goal:
         slack: so far above the target still counts.
         best: the lowest that is known or was seen; None where there is neither.
         seen_by: solvers that saw `best`, where it is better than any value known before.
-        proven: a solver looked at every state, so that none is lower than `best`.
+        proven: none is lower than `best`: a solver looked at every state, or the bound is met.
         bound: proven lower bound, the best of all solvers.
         trouble: why there is no target.
     """
@@ -45,6 +45,16 @@ class Goal:
 
     def reached(self, energy: float) -> bool:
         return self.target is not None and energy <= self.target + self.slack
+
+    @property
+    def out_of_reach(self) -> bool:
+        """The target lies below the proven bound."""
+        return self.target is not None and self.bound is not None and not self.reached(self._lowest_possible)
+
+    @property
+    def _lowest_possible(self) -> float:
+        """The bound, less what rounding may have added."""
+        return -math.inf if self.bound is None else self.bound - TOLERANCE * abs(self.bound)
 
     def gap(self, energy: float) -> float | None:
         """|energy - bound| / max(1, |bound|), as `hqml solve` gives it; None where there is no bound."""
@@ -93,7 +103,8 @@ def _goal(described: Mapping[str, Any], rule: Target, outcomes: Sequence[Outcome
     seen = min(map(lowest, outcomes), default=math.inf)
     slack = ROUNDING * max((abs(float(level)) for one in outcomes for level, _ in one.energies), default=0.0)
     best = min(before, seen)
-    target, trouble = _target(rule, sign, best)
+    bound = _bound(outcomes)
+    target, trouble = _target(rule, sign, best, slack)
     return Goal(
         sign=sign,
         rule=rule,
@@ -101,19 +112,19 @@ def _goal(described: Mapping[str, Any], rule: Target, outcomes: Sequence[Outcome
         slack=slack + TOLERANCE * abs(target or 0.0),
         best=best if math.isfinite(best) else None,
         seen_by=_finders(outcomes, best, slack) if seen < before - slack - TOLERANCE * abs(seen) else (),
-        proven=any(one.complete for one in outcomes),
-        bound=_bound(outcomes),
+        proven=bound is not None and abs(best - bound) <= slack + TOLERANCE * abs(best),
+        bound=bound,
         trouble=trouble,
     )
 
 
-def _target(rule: Target, sign: int, best: float) -> tuple[float | None, str]:
+def _target(rule: Target, sign: int, best: float, slack: float) -> tuple[float | None, str]:
     share = share_of_best(rule)
     if share is None:
         return sign * float(rule), ""
     if not math.isfinite(best):
         return None, "no value is known and none was seen"
-    target = share_of(best, share)
+    target = share_of(best if abs(best) > slack else 0.0, share) if share < 1 else best
     return target, "" if target is not None else f"{rule} of a best value of 0 says nothing; give a number as target"
 
 

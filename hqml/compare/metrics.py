@@ -9,7 +9,8 @@ of 5 % (rule of three: J. Hanley, A. Lippman-Hand, JAMA 249 (1983) 1743); times 
 Source: T. Roennow et al., Science 345 (2014) 420, doi:10.1126/science.1252319; what a time should hold is discussed in
 its supplement. Intervals: seeds are resampled, and in each draw p is drawn given the pooled hits, from Jeffreys'
 distribution Beta(hits + 1/2, misses + 1/2) (L. Brown, T. Cai, A. DasGupta, Statistical Science 16 (2001) 101), which
-keeps its promise where all reads hit or nearly none does, as resampling the reads themselves does not.
+keeps its promise where all reads hit or nearly none does, as resampling the reads themselves does not. Of the expected
+running time the same holds of calls.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from hqml.compare.bootstrap import MISSING, Estimate, percentiles, resampled
+from hqml.compare.bootstrap import DRAWS, MISSING, Estimate, percentiles, resampled
 from hqml.compare.columns import hits_and_trials
 from hqml.compare.goals import Goal
 from hqml.compare.outcome import Outcome
@@ -115,6 +116,8 @@ def reads_to_solution(success: Floats) -> Floats:
 def success_probability(calls: Calls) -> Estimate:
     """p of one read."""
     value = float(calls.successes)
+    if calls.certain:
+        return Estimate(value, value, value)
     found = percentiles(calls.drawn().drawn_successes(), value)
     return found if value > 0 else Estimate(0.0, 0.0, calls.least)
 
@@ -139,6 +142,9 @@ def time_to_solution_in_all(calls: Calls) -> Estimate:
 def expected_running_time(calls: Calls) -> Estimate:
     """Time to target: the seconds of all calls by the number of calls that reached it. One call has no interval.
 
+    It is the same as a call that reaches it takes, plus (1 - p) / p times what one takes that does not. The interval
+    draws p, the share of calls that reach it, and both means: that all of a few calls did is no proof that p is 1.
+
     Source: N. Hansen, A. Auger, R. Ros, S. Finck, P. Posik, GECCO workshop on black-box optimization benchmarking
     (2010) 1689, doi:10.1145/1830761.1830790; calls that fail are followed by another.
     """
@@ -152,10 +158,14 @@ def expected_running_time(calls: Calls) -> Estimate:
     value = spent / float(reached.sum())
     if len(calls.hits) == 1:
         return Estimate(value)
-    drawn = calls.drawn()
-    with np.errstate(divide="ignore"):
-        draws = drawn.total.sum(axis=-1) / (drawn.hits > 0).sum(axis=-1)
-    return percentiles(draws, value, seeds=len(calls.hits))
+    if calls.certain:
+        return percentiles(calls.drawn().total.mean(axis=-1), value, seeds=len(calls.hits))
+    hits, misses = float(reached.sum()), float((~reached).sum())
+    p = np.random.default_rng(1).beta(hits + 0.5, misses + 0.5, size=DRAWS)
+    of_hits = calls.total[reached]
+    of_misses = calls.total[~reached] if misses else calls.total  # none is known: as long as any
+    first, second = (one[resampled(len(one))].mean(axis=-1) for one in (of_hits, of_misses))
+    return percentiles(first + (1 - p) / p * second, value)
 
 
 def _without_overheads(calls: Calls, needed: Floats) -> Floats:
@@ -169,12 +179,18 @@ def _with_overheads(calls: Calls, needed: Floats) -> Floats:
 
 
 def _timed(calls: Calls, seconds: Formula) -> Estimate:
-    """A time with its interval, or a lower bound where no read reached the target."""
+    """A time with its interval, or a lower bound where no read reached the target.
+
+    A single call that is certain to succeed has no interval: what there is of chance is in its seconds.
+    """
     if np.isnan(calls.total).any() or not (calls.sampling > 0).all():  # a time of 0 is one that nobody told
         return MISSING
     if not calls.hits.any():
         least = float(seconds(calls, reads_to_solution(np.array(calls.least))))
         return Estimate(least, least, math.inf, bound=True)
     value = float(seconds(calls, reads_to_solution(calls.successes)))
+    if calls.certain and len(calls.hits) == 1:
+        return Estimate(value)
     drawn = calls.drawn()
-    return percentiles(seconds(drawn, reads_to_solution(drawn.drawn_successes())), value)
+    seeds = len(calls.hits) if calls.certain else None
+    return percentiles(seconds(drawn, reads_to_solution(drawn.drawn_successes())), value, seeds)

@@ -44,8 +44,16 @@ class Verdict:
     note: str = ""
 
 
-def verdict(problem: str, metric: str, entrants: Sequence[Entrant]) -> Verdict | None:
-    """None where nobody has a figure."""
+def verdict(problem: str, metric: str, entrants: Sequence[Entrant], slack: float = 0.0) -> Verdict | None:
+    """None where nobody has a figure.
+
+    Args:
+        problem: whose figures they are.
+        metric: one of `OF_QUBO` or `OF_LEARNING`.
+        entrants: all that take part.
+        slack: of the energy: nobody wins by what rounding leaves.
+    """
+    slack = slack if metric == "energy" else 0.0
     modelled = tuple(one.name for one in entrants if one.stand_in and metric in OF_TIME and metric in one.estimates)
     figures = {one.name: one.estimates[metric] for one in entrants if metric in one.estimates}
     if not figures:
@@ -54,17 +62,17 @@ def verdict(problem: str, metric: str, entrants: Sequence[Entrant]) -> Verdict |
         return Verdict(problem, metric, None, (), MISSING, modelled, "only times of a model are there")
     figures = {name: figure for name, figure in figures.items() if name not in modelled}
     best, *others = sorted(figures, key=lambda name: _rank(metric, figures[name]))
-    near = tuple(name for name in others if figures[best].overlaps(figures[name]))
+    near = tuple(name for name in others if figures[best].overlaps(figures[name], slack))
     note = _why_not(figures, best, others, near)
     winner = None if note else best
     return Verdict(problem, metric, winner, () if winner else (best, *near), figures[best], modelled, note)
 
 
-def verdicts(kind: str, problem: str, entrants: Sequence[Entrant]) -> list[Verdict]:
+def verdicts(kind: str, problem: str, entrants: Sequence[Entrant], slack: float = 0.0) -> list[Verdict]:
     """Of each metric of a problem of this kind; the classical twins take part."""
     metrics = OF_LEARNING if kind == "learning" else OF_QUBO
     field = [*entrants, *_twins(entrants)] if kind == "learning" else entrants
-    return [found for metric in metrics if (found := verdict(problem, metric, field)) is not None]
+    return [found for metric in metrics if (found := verdict(problem, metric, field, slack)) is not None]
 
 
 def _twins(entrants: Sequence[Entrant]) -> list[Entrant]:

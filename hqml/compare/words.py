@@ -52,13 +52,17 @@ def words(
 
 
 def duration(seconds: float) -> str:
-    """Three digits with a unit: 176 µs, 1.2 ms, 3.5 s, 2.1 h."""
+    """Three digits, or all before the point, with a unit: 176 µs, 1.2 ms, 3.5 s, 1234 s, 2.1 h."""
     if math.isinf(seconds) or math.isnan(seconds):
         return "any time" if seconds > 0 else "unknown"
     for unit, size in (("h", 3600.0), ("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
-        if seconds >= size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds / 1e-9:.3g} ns" if seconds else "0 s"
+        if seconds >= 0.9995 * size:
+            return f"{_three_digits(seconds / size)} {unit}"
+    return f"{_three_digits(seconds / 1e-9)} ns" if seconds else "0 s"
+
+
+def _three_digits(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _in_short(verdicts: Sequence[Verdict]) -> Iterable[str]:
@@ -120,7 +124,9 @@ def _lowest(problem: str, goal: Goal, one: Verdict, estimates: Mapping[str, Esti
     value = _value(goal, one.value.value)
     if one.winner is not None:
         return f"{problem}: {one.winner} has the {what} of a call, {value} in the mean."
-    same = [name for name in one.tied if estimates[name]["energy"].value == one.value.value]
+    if len(one.tied) == 1:
+        return f"{problem}: the {what} of a call of {one.tied[0]} is {value} in the mean, with nobody to compare with."
+    same = [name for name in one.tied if abs(estimates[name]["energy"].value - one.value.value) <= goal.slack]
     if len(same) > 1:
         near = [name for name in one.tied if name not in same]
         rest = f", not shown to be worse: {listed(near)}" if near else ""

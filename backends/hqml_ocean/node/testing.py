@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from hqml_ocean.chip.chip import Chip
 from hqml_ocean.node.database import MEMORY
@@ -186,7 +186,11 @@ class NodeProcess:
 
 @contextmanager
 def node_process(
-    *arguments: str, token: str, folder: str | os.PathLike[str], faults: Sequence[Mapping[str, Any]] = ()
+    *arguments: str,
+    token: str,
+    folder: str | os.PathLike[str],
+    faults: Sequence[Mapping[str, Any]] = (),
+    log: IO[str] | None = None,
 ) -> Iterator[NodeProcess]:
     """`hqml node serve` in a process of its own, killed at the end of the block if it has not ended by then.
 
@@ -195,6 +199,7 @@ def node_process(
         token: that it knows.
         folder: for its tokens file and its journal. The same folder again is the same node, started again.
         faults: to inject, arguments of `Faults.inject` by name.
+        log: takes what it says of its jobs; none is this process's stderr.
     """
     file = tokens_file(folder, [token], None)
     journal = Path(folder) / "journal.sqlite"
@@ -204,7 +209,7 @@ def node_process(
     if faults:
         command.append("--inject-faults")
         environment["HQML_NODE_FAULTS"] = json.dumps([dict(one) for one in faults])
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=log, text=True)
     try:
         assert process.stdout is not None
         line = process.stdout.readline()  # empty where it has ended instead

@@ -50,9 +50,7 @@ def mean_curve(outcomes: Sequence[Outcome]) -> Floats | None:
         if not outcome.decisions or len(set(outcome.decisions["truth"])) != 2:
             continue
         false, true, _ = roc_curve(outcome.decisions["truth"], outcome.decisions["decision"])
-        # Where the curve rises upright, its upper end counts; but at 0, where it begins.
-        ends = np.append(np.diff(false) > 0, True)
-        curves.append(np.interp(_RATES, false[ends], true[ends]))
+        curves.append(np.interp(_RATES, false, true))  # where it rises upright, its upper end counts
     return np.mean(curves, axis=0) if curves else None
 
 

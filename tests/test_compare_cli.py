@@ -122,7 +122,7 @@ class TestWhatBecomesOfIt:
             pytest.importorskip(library, reason=f"{library} is missing: pip install 'hqml[compare]'")
         words = ("square.mc", "--solver", "exact", "--seeds", "2", "--report", "o.html", "--out", "t.csv")
         assert command(*words).status == 0
-        assert Path("o.cells").is_dir()
+        assert Path("square.compare").is_dir()
         page = Path("o.html").read_text()
         assert "hqml compare square.mc --solver exact --seeds 2 --report o.html --out t.csv" in page
         assert [row["value"] for row in csv.DictReader(Path("t.csv").read_text().splitlines())] == ["4.0", "4.0"]
@@ -131,7 +131,7 @@ class TestWhatBecomesOfIt:
         # Again: from the store alone.
         Path("o.html").unlink()
         ended = command(*words)
-        assert ended.err == "hqml: all 2 cells are there, kept in o.cells\n"
+        assert ended.err == "hqml: all 2 cells are there, kept in square.compare\n"
         assert Comparison.load("t.json").outcomes == loaded.outcomes
         assert len(Path("o.html").read_text()) == len(page)
 
@@ -155,8 +155,10 @@ class TestWhatBecomesOfIt:
 
     def test_cells_beyond_the_budget_stay_open(self, command: Command) -> None:
         ended = command("square.mc", "--seeds", "2", "--budget", "0.001ms")
-        assert ended.status == 0
-        assert "No cell has run yet." in ended.out
+        assert ended.status == 1
+        assert ended.err.splitlines()[-1] == (
+            "hqml: no cell was begun: none would have ended within the budget; give a larger one"
+        )
 
     def test_a_backend_that_fails_is_a_row_and_a_line(self, command: Command) -> None:
         ended = command("square.mc", "--solver", "cpu wrong=1", "--solver", "exact", "--seeds", "2", "--json")
@@ -236,7 +238,7 @@ def test_a_missing_library_is_told_before_anything_runs(
     ended = command("square.mc", "--report", "o.html")
     assert ended.status == 2
     assert f"comparing needs {library}, which cannot be imported; run: pip install 'hqml[compare]'" in ended.err
-    assert not Path("o.cells").exists()
+    assert not Path("square.compare").exists()
 
 
 def test_the_help_has_an_example_and_each_option_once(capsys: pytest.CaptureFixture[str]) -> None:
@@ -266,7 +268,7 @@ class TestInterrupts:
         line = [sys.executable, "-m", "hqml.cli", "compare", *words]
         process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         try:
-            until(lambda: list(Path().glob("t.cells/cells/*.json")) and claims() == 2)
+            until(lambda: list(Path().glob("square.compare/cells/*.json")) and claims() == 2)
             time.sleep(0.3)
             process.send_signal(number)
             out, err = process.communicate(timeout=60)
@@ -274,14 +276,16 @@ class TestInterrupts:
             process.kill()
         assert process.returncode == 130
         assert out == ""
-        assert err.splitlines()[-1] == ("hqml: interrupted: 1 of 2 cells are kept in t.cells; the same command goes on")
+        assert err.splitlines()[-1] == (
+            "hqml: interrupted: 1 of 2 cells are kept in square.compare; the same command goes on"
+        )
         assert [one.solver for one in Comparison.load("t.json").outcomes] == ["exact"]
-        ended = command("square.mc", "--solver", "exact", "--seeds", "1", "--store", "t.cells")
+        ended = command("square.mc", "--solver", "exact", "--seeds", "1", "--store", "square.compare")
         assert "all 1 cells are there" in ended.err
 
 
 def claims() -> int:
-    return len(list(Path().glob("t.cells/claims/*.0")))
+    return len(list(Path().glob("square.compare/claims/*.0")))
 
 
 def until(true: Callable[[], object]) -> None:
@@ -321,5 +325,5 @@ class TestRanks:
         assert ran.stderr.count("cells to run") == 1
         outcomes = Comparison.load("t.json").outcomes
         assert len({one.key for one in outcomes}) == len(rows)
-        assert len(list(Path().glob("t.cells/claims/*.0"))) == len(rows)
-        assert not list(Path().glob("t.cells/claims/*.1"))
+        assert len(list(Path().glob("square.compare/claims/*.0"))) == len(rows)
+        assert not list(Path().glob("square.compare/claims/*.1"))

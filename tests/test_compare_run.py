@@ -20,7 +20,7 @@ from hqml import DenseQubo
 from hqml.catalogue import CLASSIFIERS, made, parameters_of
 from hqml.compare import Comparison, LearningProblem, Outcome, Solver, Study, learning_problem, qubo_problem, run
 from hqml.compare.problems import kind_of, stem_of
-from hqml.errors import DataError, FormatError, ParameterError, UnknownBackend
+from hqml.errors import DataError, FormatError, OptionError, ParameterError, UnknownBackend
 from hqml.io import write
 from hqml.problems.max_cut import MaxCut
 from hqml.svm import QuboSVC, QuboSVCEnsemble, QuboSVR
@@ -313,3 +313,13 @@ def test_importing_it_brings_in_nothing() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert ran.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("argument", "hint"),
+    [("backend", "did you mean 'backends'?"), ("seed", "did you mean 'seeds'?"), ("epochs", "there are: ")],
+)
+def test_an_argument_that_is_none_is_told(argument: str, hint: str) -> None:
+    with pytest.raises(OptionError, match=rf"run\(\) has no argument '{argument}'") as raised:
+        run([[1.0]], **{argument: 3})
+    assert hint in str(raised.value)

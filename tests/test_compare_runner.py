@@ -21,6 +21,7 @@ import hqml
 from hqml.backend import Usage
 from hqml.compare import budget, open_cells
 from hqml.compare.budget import Budget
+from hqml.compare.estimates import Estimates
 from hqml.compare.metered import MARGIN
 from hqml.compare.outcome import Outcome, labels_of
 from hqml.compare.problems import qubo_problem
@@ -395,6 +396,17 @@ class TestTheBudgetOfTime:
     def test_a_budget_is_above_0(self, limits: dict[str, Any]) -> None:
         with pytest.raises(ParameterError, match=f"{next(iter(limits))} must be a finite number of seconds above 0"):
             Budget(**limits)
+
+    def test_a_start_up_does_not_count_for_the_cells_to_come(self) -> None:
+        cell = study_of(problems=1, seeds=1).cells()[0]
+        took = Outcome(
+            **labels_of(cell), status="done", timing={"total": 0.25, "startup": 2.0}, started=10.0, ended=15.0
+        )
+        estimates = Estimates(estimated(seconds=7.0))
+        estimates.learn([took])
+        assert estimates.seconds(cell) == 0.25
+        estimates.learn([replace(took, timing={"total": 0.25}, ended=10.75)])
+        assert estimates.seconds(cell) == 0.5
 
     def test_what_has_gone_by_is_taken_off_the_clock_alone(self) -> None:
         assert Budget(10, qpu_seconds=2).after(4) == Budget(6, qpu_seconds=2)

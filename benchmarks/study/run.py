@@ -34,7 +34,17 @@ def main() -> int:
         node_process(token=secrets.token_hex(16), folder=folder, log=log) as node,
     ):
         os.environ.update(node.environment)
-        return hqml(["compare", str(study), "--report", str(given.out / "study.html"), *limit])
+        return hqml(
+            [
+                "compare",
+                str(study),
+                "--store",
+                str(given.out / "cells"),
+                "--report",
+                str(given.out / "study.html"),
+                *limit,
+            ]
+        )
 
 
 if __name__ == "__main__":

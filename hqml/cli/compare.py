@@ -56,7 +56,7 @@ _SECTIONS: dict[str, Sequence[str]] = {
 @click.option("--reads", type=click.IntRange(min=1), default=100, show_default=True, help="Samples to draw of a model.")
 @click.option("--report", metavar="FILE.html", help="Write one page with all figures.")
 @click.option("--out", metavar="FILE", help="Write the table as .parquet or .csv with all else as .json beside it.")
-@click.option("--store", metavar="DIR", help="Where cells are kept.  [default: beside the report or FILE]")
+@click.option("--store", metavar="DIR", help="Where cells are kept.  [default: PROBLEM.compare in the current folder]")
 @click.option(
     "--budget",
     multiple=True,
@@ -114,7 +114,7 @@ def command(
     study, limit = _study(context, problems, parameters)
     study = replace(study, command=_command(context, study))
     limit = compare_typed.limited(limit, budget)
-    kept = Store(compare_typed.store_of(problems, report, out, store))
+    kept = Store(compare_typed.store_of(problems, store))
     ahead = plan(study, kept)
     if estimate:
         compare_shown.estimate(ahead, kept.path, as_json=as_json)
@@ -125,6 +125,7 @@ def command(
             outcomes = run_study(study, kept, budget=limit.after(perf_counter() - started), on_cell=on_cell)
         except KeyboardInterrupt as stopped:
             raise _stopped(study, kept, report, out, stopped) from stopped
+    compare_shown.tell_open(study, outcomes)
     comparison = Comparison(study.describe(), outcomes)
     compare_shown.write(comparison, report, out)
     if as_json:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hqml.compare.estimates import Plan
     from hqml.compare.outcome import Outcome
     from hqml.compare.runner import Progress
+    from hqml.compare.study import Study
 
 _EVERY = 60.0
 """Seconds between two lines of progress where no terminal shows a bar, as in the log of a batch job."""
@@ -208,6 +209,21 @@ def _time(seconds: float) -> str | None:
     from hqml.compare.words import duration
 
     return None if math.isnan(seconds) or seconds == 0 else duration(seconds)
+
+
+def tell_open(study: Study, outcomes: Sequence[Outcome]) -> None:
+    """Say on stderr how many cells the budget left.
+
+    Raises:
+        BackendError: no cell was begun at all.
+    """
+    from hqml.errors import BackendError
+
+    if not outcomes:
+        raise BackendError("no cell was begun: none would have ended within the budget; give a larger one")
+    total = len(study.cells())
+    if left := total - len(outcomes):
+        say(f"{left} of {total} cells would not have ended within the budget; the same command goes on with them")
 
 
 def tell_failures(outcomes: Sequence[Outcome]) -> None:

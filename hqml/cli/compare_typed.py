@@ -87,13 +87,8 @@ def limited(limit: Budget, written: Sequence[str]) -> Budget:
     return replace(limit, **limits(written)) if written else limit
 
 
-def store_of(problems: Sequence[str], report: str | None, out: str | None, store: str | None) -> Path:
-    """Where cells are kept: as given, else beside what is written, else in the current folder."""
+def store_of(problems: Sequence[str], store: str | None) -> Path:
+    """Where cells are kept: as given, else in the current folder, whatever is written where."""
     from hqml.compare.problems import stem_of
 
-    if store is not None:
-        return Path(store)
-    beside = report or out
-    if beside is not None:
-        return Path(beside).with_suffix(".cells")
-    return Path(f"{stem_of(problems[0])}.compare")
+    return Path(f"{stem_of(problems[0])}.compare" if store is None else store)

@@ -79,6 +79,12 @@ def of_targets(goals: Mapping[str, Goal]) -> list[str]:
         said.append(
             f"Nobody can reach the target of {listed(beyond)}: it is better than what is proven to be possible."
         )
+    said += [_overtaken(problem, goal) for problem, goal in goals.items() if goal.overtaken is not None]
+    if trivial := [problem for problem, goal in goals.items() if goal.trivial]:
+        said.append(
+            f"Every read of everybody reaches the target of {listed(trivial)}, which then compares nothing but times; "
+            "a share of the best is written 99%."
+        )
     seen = [
         f"{problem} (by {listed(goal.seen_by)})"
         for problem, goal in goals.items()
@@ -90,6 +96,15 @@ def of_targets(goals: Mapping[str, Goal]) -> list[str]:
             "a target favours who saw it, and a better value would lengthen all times."
         )
     return said
+
+
+def _overtaken(problem: str, goal: Goal) -> str:
+    convention = "cuts are to be large" if goal.sign < 0 else "energies are to be low"
+    found = goal.sign * (0.0 if goal.best is None else goal.best)
+    return (
+        f"The best value given for {problem}, {goal.overtaken:.10g}, is worse than what was found, {found:.10g}: "
+        f"check it and its sign ({convention})."
+    )
 
 
 def of_seeds(outcomes: Sequence[Outcome], description: Mapping[str, Any]) -> list[str]:

@@ -144,14 +144,15 @@ class Comparison:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Comparison:
-        """Read what `save` has written as .json.
+        """Read what `save` has written: the .json, also where the table beside it is named.
 
         Raises:
             FormatError: there is no such file, or it is no comparison of this version.
         """
-        name = os.fspath(path)
+        whole = Path(path).with_suffix(".json") if Path(path).suffix in (".csv", ".parquet") else Path(path)
+        name = os.fspath(whole)
         try:
-            content = json.loads(Path(path).read_bytes())
+            content = json.loads(whole.read_bytes())
         except OSError as error:
             raise FormatError(f"cannot read {name}: {error.strerror}") from error
         except ValueError as error:
@@ -169,12 +170,18 @@ class Comparison:
         """Write one page that holds everything; see `hqml.compare.report.write_report`.
 
         Raises:
-            FormatError: it cannot be written.
+            FormatError: it cannot be written, or its name does not end in .html.
             CompareMissing: pandas, matplotlib or jinja2 is missing.
         """
         from hqml.compare.report import write_report
 
+        if Path(path).suffix not in (".html", ".htm"):
+            raise FormatError(f"{os.fspath(path)}: a report is an HTML page; name it .html")
         write_report(self, path)
+
+    def __repr__(self) -> str:
+        head, *_ = self.words
+        return f"<Comparison {self.description.get('name', '')!r}: {head}>"
 
     @cached_property
     def _groups(self) -> dict[tuple[str, str], list[Outcome]]:

@@ -31,6 +31,8 @@ class Goal:
         proven: none is lower than `best`: a solver looked at every state, or the bound is met.
         bound: proven lower bound, the best of all solvers.
         trouble: why there is no target.
+        overtaken: a best value that was given, in the problem's own convention, where a better one was seen.
+        trivial: every read of everybody reached a target that was given as a number.
     """
 
     sign: int = 1
@@ -42,6 +44,8 @@ class Goal:
     proven: bool = False
     bound: float | None = None
     trouble: str = ""
+    overtaken: float | None = None
+    trivial: bool = False
 
     def reached(self, energy: float) -> bool:
         return self.target is not None and energy <= self.target + self.slack
@@ -105,16 +109,20 @@ def _goal(described: Mapping[str, Any], rule: Target, outcomes: Sequence[Outcome
     best = min(before, seen)
     bound = _bound(outcomes)
     target, trouble = _target(rule, sign, best, slack)
+    worst = max((float(one.energies[-1][0]) for one in outcomes if one.energies), default=math.inf)
+    beaten = seen < before - slack - TOLERANCE * abs(seen)
     return Goal(
         sign=sign,
         rule=rule,
         target=target,
         slack=slack + TOLERANCE * abs(target or 0.0),
         best=best if math.isfinite(best) else None,
-        seen_by=_finders(outcomes, best, slack) if seen < before - slack - TOLERANCE * abs(seen) else (),
+        seen_by=_finders(outcomes, best, slack) if beaten else (),
         proven=bound is not None and abs(best - bound) <= slack + TOLERANCE * abs(best),
         bound=bound,
         trouble=trouble,
+        overtaken=float(known) if known is not None and beaten else None,
+        trivial=target is not None and share_of_best(rule) is None and worst <= target,
     )
 
 

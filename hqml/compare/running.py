@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +17,7 @@ from hqml.compare.store import Store
 from hqml.compare.study import LearningProblem, Problem, QuboProblem, Solver, Study, Target
 from hqml.compare.study_file import check_backend, read_study
 from hqml.dispatch import AnyBackend
-from hqml.errors import ParameterError
+from hqml.errors import OptionError, ParameterError
 from hqml.options import unlike, whole_number
 from hqml.tables import Table
 
@@ -64,9 +65,11 @@ def run(
 
     Raises:
         ParameterError: a parameter is out of its range, or given beside a Study, which has its own.
+        OptionError: there is no such argument.
         FormatError: a file cannot be read.
         UnknownBackend: nobody registers a name. A backend that fails is a row with its error, not the end.
     """
+    _refuse_unknown(of_data)
     given: dict[str, Any] = {"target": target, "seeds": seeds, "reads": reads, "name": name}
     study, budget = study_of(problem, backends, estimator=estimator, options=options, of_data=of_data, **given)
     limit = Budget(
@@ -77,6 +80,13 @@ def run(
         folder = stack.enter_context(tempfile.TemporaryDirectory()) if store is None else store
         outcomes = run_study(study, Store(folder), budget=limit, on_cell=on_cell)
     return Comparison(study.describe(), outcomes)
+
+
+def _refuse_unknown(of_data: Mapping[str, Any]) -> None:
+    known = [*inspect.signature(run).parameters, *inspect.signature(learning_problem).parameters]
+    if unknown := [name for name in of_data if name not in known]:
+        names = [name for name in dict.fromkeys(known) if name not in ("of_data", "data", "problem")]
+        raise OptionError(f"run() has no argument {unknown[0]!r}{unlike(unknown[0], names)}")
 
 
 def study_of(

@@ -161,6 +161,9 @@ def _against(problem: str, whom: str, tests: Sequence[PairedTest]) -> Iterable[s
     """One sentence for all solvers: better, worse, or not shown to differ by the corrected t-test."""
     if not tests:
         return
+    if all(math.isnan(one.p_holm) for one in tests):
+        yield f"{problem}: too few seeds for a test against {whom}; three are needed, ten are better."
+        return
     parts = []
     for sign, way in ((1, "better"), (-1, "worse")):
         clear = [one for one in tests if one.p_holm < LEVEL and sign * one.difference > 0]

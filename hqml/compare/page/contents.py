@@ -34,10 +34,10 @@ _OF_BOTH = {
     "chain_breaks": "broken chains",
 }
 _OF_QUBO = {
-    "residual": "residual energy",
-    "gap": "gap to bound",
     "success": "success of a read",
     **{name: METRICS[name] for name in ("tts", "tts_total", "ert")},
+    "residual": "residual energy",
+    "gap": "gap to bound",
     "sampling": "of it sampling [s]",
 }
 _OF_LEARNING = {
@@ -101,7 +101,7 @@ def summaries(comparison: Comparison) -> list[tuple[str, DataTable]]:
 
 def _summary(comparison: Comparison, name: str, rows: Sequence[Row], figures: Mapping[str, str]) -> DataTable:
     qubo = name.endswith("qubo")
-    headings = ["problem", "solver", "cells", "failed", "variables", *(["best value", "of a call"] if qubo else [])]
+    headings = ["problem", "solver", *figures.values(), *(["best value", "of a call"] if qubo else [])]
     filled = []
     for row in rows:
         problem, solver = row["problem"], row["solver"]
@@ -111,9 +111,9 @@ def _summary(comparison: Comparison, name: str, rows: Sequence[Row], figures: Ma
         if qubo:
             energy = estimates.get("energy")
             values = [row["value"], signed(energy, comparison.goals[problem].sign) if energy else None]
-        head = (problem, shown, row["done"], row["failed"], row["variables"] or None)
-        filled.append((*head, *values, *(estimates.get(figure) for figure in figures)))
-    return _filled(name, [*headings, *figures.values()], filled)
+        cells = (row["done"], row["failed"], row["variables"] or None)
+        filled.append((problem, shown, *(estimates.get(figure) for figure in figures), *values, *cells))
+    return _filled(name, [*headings, "cells", "failed", "variables"], filled)
 
 
 def signed(estimate: Estimate, sign: int) -> Estimate:

@@ -170,7 +170,7 @@ def test_no_command_shows_it(tmp_path):
     fit = ("fit", "table.csv", "--label", "y", "--n-bits", "1", "--out", "model.skops", *granted)
     seen: set[str] = set()
     done = threading.Event()
-    with node_process("--shape", "4", token=MARK, folder=tmp_path) as node:
+    with node_process("--shape", "4", "--port", "0", token=MARK, folder=tmp_path) as node:
 
         def watch():
             while not done.wait(0.05):

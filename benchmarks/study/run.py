@@ -31,7 +31,7 @@ def main() -> int:
     with (
         tempfile.TemporaryDirectory() as folder,
         open(given.out / "node.log", "w") as log,
-        node_process(token=secrets.token_hex(16), folder=folder, log=log) as node,
+        node_process("--port", "0", token=secrets.token_hex(16), folder=folder, log=log) as node,
     ):
         os.environ.update(node.environment)
         return hqml(

@@ -72,8 +72,7 @@ class Comparison:
         Raises:
             CompareMissing: pandas is missing.
         """
-        rows = [summary_row(group, self.goals.get(key[0]), self.estimates[key]) for key, group in self._groups.items()]
-        return _frame(rows, SUMMARY_COLUMNS)
+        return _frame(self.summary_rows(), SUMMARY_COLUMNS)
 
     @cached_property
     def tests(self) -> tuple[PairedTest, ...]:
@@ -108,6 +107,10 @@ class Comparison:
     def rows(self) -> list[Row]:
         """The table as plain data that JSON can hold: a dict a backend and seed, None where there is no value."""
         return [row_of(one, self.goals.get(one.problem)) for one in self.outcomes]
+
+    def summary_rows(self) -> list[Row]:
+        """The summary as plain data: a dict a problem and solver, None where there is no value."""
+        return [summary_row(group, self.goals.get(key[0]), self.estimates[key]) for key, group in self._groups.items()]
 
     def save(self, path: str | os.PathLike[str]) -> list[Path]:
         """Write the table as .parquet or .csv, and beside it all that is known as .json; or that alone.

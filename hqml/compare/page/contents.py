@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from hqml.compare.bootstrap import Estimate
 from hqml.compare.columns import COLUMNS, Row
 from hqml.compare.page.tables import DataTable, Entry, data_table, timed
-from hqml.compare.summary import grouped, summary_row
 from hqml.compare.verdicts import OF_TIME
 
 if TYPE_CHECKING:
@@ -87,11 +86,7 @@ def verdicts(comparison: Comparison) -> DataTable:
 
 def summaries(comparison: Comparison) -> list[tuple[str, DataTable]]:
     """One for the QUBO problems, one for those of learning, where there are any."""
-    groups = grouped(comparison.description, comparison.outcomes)
-    rows = [
-        summary_row(group, comparison.goals.get(key[0]), comparison.estimates[key]) for key, group in groups.items()
-    ]
-    found = []
+    rows, found = comparison.summary_rows(), []
     for kind, title, figures in (("qubo", "QUBO problems", _OF_QUBO), ("learning", "Learning problems", _OF_LEARNING)):
         own = [row for row in rows if row["kind"] == kind]
         if own:

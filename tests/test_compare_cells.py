@@ -26,13 +26,13 @@ from hqml.compare.cells import estimate_cell, run_cell
 from hqml.compare.outcome import Outcome
 from hqml.compare.provenance import machine
 from hqml.compare.sampled import MOST_ENERGIES, distribution, schedule
-from hqml.compare.secrets import scrubbed, without_secrets
 from hqml.compare.small_calls import tiny_model
 from hqml.compare.study import Cell, QuboProblem, Solver
 from hqml.errors import UnsupportedModel
 from hqml.io import LoadedModel
 from hqml.problems.svm_dual import svm_dual
 from hqml.qubo import DenseQubo, Form, Qubo
+from hqml.secrets import scrubbed, without_secrets
 from hqml.testing import MeteredBackend, RecordingBackend
 from hqml.testing.conformance import all_energies, random_model
 from hqml_cpu import CpuBackend

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 import pytest
 
-pytest.importorskip("yaml", reason="pyyaml is missing: pip install 'hqml[compare]'")
-pytest.importorskip("pydantic", reason="pydantic is missing: pip install 'hqml[compare]'")
+pytest.importorskip("yaml", reason="pyyaml is missing: pip install 'hqml[specs]'")
+pytest.importorskip("pydantic", reason="pydantic is missing: pip install 'hqml[specs]'")
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -13,7 +13,7 @@ pytest.importorskip("yaml", reason="pyyaml is missing: pip install 'hqml[compare
 pytest.importorskip("pydantic", reason="pydantic is missing: pip install 'hqml[compare]'")
 
 from hqml.compare import Budget, LearningProblem, QuboProblem, Solver, read_study
-from hqml.compare.durations import in_seconds, limits
+from hqml.durations import in_seconds, limits
 from hqml.errors import FormatError, ParameterError
 from hqml.svm import QuboSVC, QuboSVCEnsemble
 

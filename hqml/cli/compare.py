@@ -216,7 +216,7 @@ def _problems(path: str, kind: str, parameters: dict[str, Any]) -> list[Problem]
 
 def _command(context: click.Context, study: Study) -> str:
     """The command line that repeats it, without tokens."""
-    from hqml.compare.secrets import scrubbed
+    from hqml.secrets import scrubbed
 
     words = [str(one) for one in context.find_root().obj or ()]
     for solver in study.solvers:

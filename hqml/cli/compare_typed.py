@@ -46,7 +46,7 @@ def solvers(context: click.Context, parameter: click.Parameter, texts: Sequence[
         try:
             backend, *pairs = shlex.split(text)
         except ValueError:
-            from hqml.compare.secrets import scrubbed
+            from hqml.secrets import scrubbed
 
             wanted = "write a backend and its options, e.g. 'cpu num_sweeps=100'"
             raise click.BadParameter(f"found {scrubbed(text)!r}, {wanted}") from None
@@ -82,7 +82,7 @@ def target(text: str) -> float | str:
 
 def limited(limit: Budget, written: Sequence[str]) -> Budget:
     """The budget of the study's file, and in its place what the command says."""
-    from hqml.compare.durations import limits
+    from hqml.durations import limits
 
     return replace(limit, **limits(written)) if written else limit
 

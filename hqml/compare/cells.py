@@ -14,8 +14,8 @@ from hqml.compare import learning_cells, qubo_cells
 from hqml.compare.outcome import Outcome, labels_of
 from hqml.compare.plain import as_plain, plain_options
 from hqml.compare.provenance import machine
-from hqml.compare.secrets import scrubbed
 from hqml.compare.study import Cell, LearningProblem, Solver
+from hqml.secrets import scrubbed
 
 MOST_CHARACTERS = 1000
 """Of an error or a warning."""

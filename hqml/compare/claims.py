@@ -23,9 +23,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hqml.compare.processes import is_alive, is_seen, this_process
 from hqml.errors import FormatError
 from hqml.files import keep
+from hqml.processes import is_alive, is_seen, this_process
 
 BEAT = 5.0
 """Seconds between two touches of a claim."""

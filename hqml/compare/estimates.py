@@ -9,10 +9,10 @@ from typing import TypeAlias
 
 from hqml.backend import Usage
 from hqml.compare.outcome import Outcome
-from hqml.compare.secrets import scrubbed
 from hqml.compare.store import Store
 from hqml.compare.study import Cell, Solver, Study
 from hqml.dispatch import opened
+from hqml.secrets import scrubbed
 
 EstimateCell: TypeAlias = Callable[[Cell], Usage]
 

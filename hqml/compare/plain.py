@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from hqml.compare.secrets import without_secrets
+from hqml.secrets import without_secrets
 
 
 def as_plain(value: Any) -> Any:

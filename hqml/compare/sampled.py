@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from hqml.compare.accounting import Call, qpu_of
 from hqml.compare.plain import as_plain
-from hqml.compare.secrets import without_secrets
+from hqml.secrets import without_secrets
 
 MOST_ENERGIES = 10_000
 """Energies of a cell that are kept: the lowest half as they are, above it neighbours put together."""

@@ -16,11 +16,11 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from hqml.compare.plain import as_plain, plain_options
-from hqml.compare.secrets import without_secrets
 from hqml.dispatch import AnyBackend
 from hqml.errors import ParameterError
 from hqml.io import LoadedModel
 from hqml.options import whole_number
+from hqml.secrets import without_secrets
 from hqml.tables import Table
 from hqml.tuning.fingerprint import told
 

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from hqml.compare.durations import in_seconds
 from hqml.compare.study import Reference, share_of_best
+from hqml.durations import in_seconds
 from hqml.options import whole_number
 from hqml.specs.model import Spec
 

@@ -15,12 +15,12 @@ from typing import Any
 from hqml.compare.asked import Asked
 from hqml.compare.cold_start import cold_start, extra
 from hqml.compare.collective import is_collective
-from hqml.compare.secrets import without_secrets
 from hqml.compare.small_calls import able, small_call, tiny_model
 from hqml.compare.study import Cell, QuboProblem, Solver
 from hqml.compare.watched import using
 from hqml.errors import UnsupportedModel
 from hqml.registry import constructor_options
+from hqml.secrets import without_secrets
 
 
 @dataclass(frozen=True)

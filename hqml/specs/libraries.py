@@ -22,5 +22,5 @@ def check_installed() -> None:
             import_module(module)
         except ImportError as missing:
             raise SpecsMissing(
-                f"YAML files need {module}, which cannot be imported; run: pip install 'hqml[compare]'"
+                f"YAML files need {module}, which cannot be imported; run: pip install 'hqml[specs]'"
             ) from missing

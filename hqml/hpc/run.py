@@ -1,0 +1,172 @@
+"""A run: a folder with the scripts of a workflow, their manifest, what was submitted, logs, and how steps ended.
+
+    RUN/
+      manifest.json        what was rendered: `Manifest`
+      01-prepare.sh ...    one script a step
+      jobs.json            what the scheduler answered: `Jobs`
+      logs/                standard output and error of steps
+      state/STEP[.TASK]    how a step (a task of its array) ended, written by the script itself: one line, "0" or its
+                           exit status, and the second (since 1970) of start and end
+
+Scripts find the folder in `HQML_RUN`, which `submit` exports; by hand they run without it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hqml.errors import FormatError
+from hqml.files import replacing
+
+MANIFEST, JOBS, LOGS, STATE = "manifest.json", "jobs.json", "logs", "state"
+
+UNFINISHED = 75
+"""Exit status of a program that has saved its state and wants to go on later: EX_TEMPFAIL of sysexits.h."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one component of a step asks for."""
+
+    name: str
+    on: str
+    kind: str
+    partition: str | None
+    nodes: int
+    tasks: int
+    gpus: int
+    load: tuple[str, ...] = ()
+    qpu_seconds: float | None = None
+    licences: int = 0
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one step became.
+
+    Attributes:
+        step: its name.
+        script: file name in the run's folder.
+        after: steps that must have ended well.
+        seconds: wall time.
+        parts: its components.
+        tasks: of its array; 0: it is none.
+        requeues: how often it may queue itself again; 0: never.
+    """
+
+    step: str
+    script: str
+    after: tuple[str, ...]
+    seconds: float
+    parts: tuple[Part, ...]
+    tasks: int = 0
+    requeues: int = 0
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What was rendered: everything that submitting needs to know, and nothing secret.
+
+    Attributes:
+        workflow: its name.
+        site: its name.
+        scheduler: of the site.
+        folder: of the workflow file, where steps run; absolute.
+        digest: of the scripts, so that a run is not mixed with another one.
+        version: of hqml.
+        jobs: one a step, each behind those that it comes after.
+        account: None: the user's default.
+    """
+
+    workflow: str
+    site: str
+    scheduler: str
+    folder: str
+    digest: str
+    version: str
+    jobs: tuple[Job, ...]
+    account: str | None = None
+
+
+@dataclass(frozen=True)
+class Jobs:
+    """What the scheduler was given.
+
+    Attributes:
+        host: that it was submitted through, as OpenSSH's configuration calls it; None: this one.
+        folder: of the run on that host.
+        identifiers: by step, the newest last: a resumed step has several.
+    """
+
+    host: str | None = None
+    folder: str = ""
+    identifiers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def write_json(value: Manifest | Jobs, folder: str | os.PathLike[str]) -> None:
+    """Write the manifest or the jobs of a run into its folder, whole or not at all.
+
+    Raises:
+        FormatError: the folder cannot be written to.
+    """
+    name = MANIFEST if isinstance(value, Manifest) else JOBS
+    with replacing(Path(folder) / name) as file:
+        file.write(json.dumps(asdict(value), indent=2).encode() + b"\n")
+
+
+def read_manifest(folder: str | os.PathLike[str]) -> Manifest:
+    """Read what was rendered into a folder.
+
+    Raises:
+        FormatError: it is no run's folder, or its manifest is damaged.
+    """
+    content = _content(folder, MANIFEST)
+    with _damaged(folder, MANIFEST):
+        jobs = [
+            Job(**{**job, "after": tuple(job["after"]), "parts": tuple(_part(part) for part in job["parts"])})
+            for job in content.pop("jobs")
+        ]
+        return Manifest(**content, jobs=tuple(jobs))
+
+
+def read_jobs(folder: str | os.PathLike[str]) -> Jobs | None:
+    """Read what was submitted from a folder; None: nothing yet.
+
+    Raises:
+        FormatError: the file is damaged.
+    """
+    if not (Path(folder) / JOBS).exists():
+        return None
+    content = _content(folder, JOBS)
+    with _damaged(folder, JOBS):
+        found = {step: tuple(str(one) for one in ids) for step, ids in content["identifiers"].items()}
+        return Jobs(content["host"], content["folder"], found)
+
+
+def _part(content: dict[str, Any]) -> Part:
+    return Part(**{**content, "load": tuple(content["load"])})
+
+
+def _content(folder: str | os.PathLike[str], name: str) -> Any:
+    path = Path(folder) / name
+    try:
+        return json.loads(path.read_text())
+    except (FileNotFoundError, NotADirectoryError):
+        raise FormatError(f"{folder}: has no {name}; name the folder of a run, which `hqml job submit` made") from None
+    except (ValueError, OSError) as error:
+        raise FormatError(f"{path}: cannot be read: {error}") from error
+
+
+@contextmanager
+def _damaged(folder: str | os.PathLike[str], name: str) -> Iterator[None]:
+    """Tell what goes wrong in this block as a damaged file."""
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError) as error:
+        raise FormatError(f"{Path(folder) / name}: is no {name} of this version of hqml: {error}") from error

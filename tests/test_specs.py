@@ -226,5 +226,5 @@ def test_a_missing_library_is_named_with_its_extra(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: str
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, library, None)
-    with pytest.raises(SpecsMissing, match=rf"YAML files need {library}, .* run: pip install 'hqml\[compare\]'"):
+    with pytest.raises(SpecsMissing, match=rf"YAML files need {library}, .* run: pip install 'hqml\[specs\]'"):
         read_spec(written(tmp_path, "name: x\n"), Drawing)

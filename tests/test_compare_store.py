@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hqml.compare import claims, processes
+from hqml import processes
+from hqml.compare import claims
 from hqml.compare.claims import Claims
 from hqml.compare.outcome import Outcome, labels_of
 from hqml.compare.problems import qubo_problem

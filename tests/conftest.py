@@ -45,11 +45,6 @@ def no_other_service(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DWAVE_CONFIG_FILE", os.devnull)
 
 
-def pytest_make_parametrize_id(val: object) -> str | None:
-    """Name an object by its class: the address in its repr would be another one in each process of `pytest -n 2`."""
-    return type(val).__name__ if " object at 0x" in repr(val) else None
-
-
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--least", type=int, default=0, help="Fail unless at least so many tests have passed.")
     parser.addoption("--installed", action="store_true", help="Fail unless hqml comes from site-packages.")

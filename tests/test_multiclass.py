@@ -274,7 +274,7 @@ def test_every_kernel_comes_near_its_twin(kernel: Any) -> None:
         (SimulatedAnnealingSampler(), {"num_sweeps": 200}, slice(None, None, 3)),
         ("exact", {}, [0, 60, 120]),
     ],
-    ids=str,
+    ids=lambda one: type(one).__name__ if isinstance(one, SimulatedAnnealingSampler) else str(one),
 )
 def test_it_is_trained_on_any_backend(backend: Any, options: dict[str, Any], rows: Any) -> None:
     X, y = X_IRIS[rows], Y_IRIS[rows]

@@ -289,7 +289,7 @@ def test_the_machines_of_a_round_are_one_batch() -> None:
         ("path-integral", {}),
         (SimulatedAnnealingSampler(), {}),
     ],
-    ids=str,
+    ids=lambda one: type(one).__name__ if isinstance(one, SimulatedAnnealingSampler) else str(one),
 )
 def test_any_backend_proposes(backend: Any, options: dict[str, Any]) -> None:
     """The first round's machines have the same minima, and so the same configurations follow, as by enumeration."""

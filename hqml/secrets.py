@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-_NAMES = r"(?:token|secret|passw|api_?key|credential|authorization)"
+_NAMES = r"(?:token(?!i[sz])|secret|passw|api_?key|credential|authorization)"
 _SECRET = re.compile(_NAMES, re.IGNORECASE)
 _ASSIGNED = re.compile(rf"(\w*{_NAMES}\w*=)(?:\"[^\"]*\"|'[^']*'|['\"]?[^\s'\"&]+)", re.IGNORECASE)
 """token=..., of a command line or of the query of an address."""

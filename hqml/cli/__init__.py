@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import click
 
-from hqml.cli import backends, compare, fit, map, node, predict, solve
+from hqml.cli import backends, compare, container, fit, job, kernel, map, node, predict, site, solve
 from hqml.cli.failures import reported
 from hqml.cli.ranks import as_rank, rank_of
 
@@ -64,5 +64,5 @@ def hqml(context: click.Context, /, debug: bool) -> None:
         click.echo(context.get_help())
 
 
-for _room in (backends, solve, fit, predict, map, compare, node):
+for _room in (backends, solve, fit, predict, map, compare, node, job, site, kernel, container):
     hqml.add_command(_room.command)

@@ -57,6 +57,7 @@ class Job:
         seconds: wall time.
         parts: its components.
         tasks: of its array; 0: it is none.
+        at_once: most of them that run at a time; None: no limit.
         requeues: how often it may queue itself again; 0: never.
     """
 
@@ -67,6 +68,7 @@ class Job:
     parts: tuple[Part, ...]
     tasks: int = 0
     requeues: int = 0
+    at_once: int | None = None
 
 
 @dataclass(frozen=True)
@@ -102,11 +104,14 @@ class Jobs:
         host: that it was submitted through, as OpenSSH's configuration calls it; None: this one.
         folder: of the run on that host.
         identifiers: by step, the newest last: a resumed step has several.
+        cancelled: those of them that `hqml job cancel` has ended. Slurm forgets that, and what never started leaves no
+            other trace.
     """
 
     host: str | None = None
     folder: str = ""
     identifiers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    cancelled: tuple[str, ...] = ()
 
 
 def write_json(value: Manifest | Jobs, folder: str | os.PathLike[str]) -> None:
@@ -146,7 +151,7 @@ def read_jobs(folder: str | os.PathLike[str]) -> Jobs | None:
     content = _content(folder, JOBS)
     with _damaged(folder, JOBS):
         found = {step: tuple(str(one) for one in ids) for step, ids in content["identifiers"].items()}
-        return Jobs(content["host"], content["folder"], found)
+        return Jobs(content["host"], content["folder"], found, tuple(content.get("cancelled", ())))
 
 
 def _part(content: dict[str, Any]) -> Part:

@@ -5,6 +5,7 @@ The values are data, in `sites/*.yaml`; `hqml.hpc.site_file` reads them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
@@ -16,6 +17,9 @@ Kind: TypeAlias = Literal["cluster", "booster", "dam", "quantum"]
 
 KINDS: tuple[Kind, ...] = ("cluster", "booster", "dam", "quantum")
 """Kinds of module of a modular supercomputer: general processors, accelerators, data analytics, annealers."""
+
+WORD = re.compile(r"[A-Za-z0-9_.+=:,/@%~-]+")
+"""What names of partitions and software modules are made of: they stand in scripts as they are."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class Node:
         gpus: devices that a job can ask for.
         gpu: their model, e.g. "A100"; "" without.
         memory_gb: of the node; None where no source tells.
+        source: key of `Site.sources`.
     """
 
     cores: int
@@ -50,6 +55,7 @@ class Node:
     gpus: int = 0
     gpu: str = ""
     memory_gb: float | None = None
+    source: str = ""
 
     @property
     def cpus(self) -> int:
@@ -62,7 +68,7 @@ class Partition:
     """A queue, and the most that a job in it may ask for.
 
     Attributes:
-        name: what `--partition` is given.
+        name: what `--partition` is given; with `qos`, that tells the queues of one partition apart.
         nodes: most of one job.
         seconds: longest wall time of a job.
         node: what each of its nodes is.
@@ -196,7 +202,7 @@ class Software:
     """The module system, and what it offers.
 
     Attributes:
-        stages: the newest first; the first is the default. Empty where the site has no module system.
+        stages: the default first, then the newest first. Empty where the site has no module system.
         setup: lines of shell that make the command `module` known, where a job's shell lacks it.
         purge: whether jobs start with `module purge` (`module --force purge` where modules are sticky).
     """
@@ -259,24 +265,26 @@ class Site:
     def partition(self, on: str, name: str | None = None) -> Partition:
         """A partition by its name, or the usual one, of the nodes that run what is to run on `on`.
 
+        Where several queues are one partition with one qos each, the name of the qos tells them apart.
+
         Raises:
             ParameterError: there is none.
         """
         partitions = self.host(on).partitions
         for one in partitions:
-            if name in (None, one.name):
+            if name in (None, one.name, one.qos):
                 return one
-        known = [one.name for one in partitions]
+        known = dict.fromkeys(called for one in partitions for called in (one.name, one.qos) if called)
         raise ParameterError(f"{on!r} of {self.name} has no partition {name!r}{unlike(str(name), known)}")
 
     def stage(self, name: str | None = None) -> Stage | None:
-        """A stage by its name, or the default; None where the site has no module system.
+        """A stage by its name, or the default; None where the site has no stages, whatever the name.
 
         Raises:
             ParameterError: there is none of this name.
         """
         stages = self.software.stages
-        if name is None:
+        if name is None or not stages:
             return stages[0] if stages else None
         for one in stages:
             if one.name == name:

@@ -33,7 +33,7 @@ class Places:
 
     def error(self, place: Place, message: str) -> FormatError:
         """`study.yaml:7: solvers[1].options: message`, at the nearest place that the file has."""
-        shown = "".join(f"[{one}]" if isinstance(one, int) else f".{one}" for one in place).removeprefix(".")
+        shown = "".join(f"[{one}]" if isinstance(one, int) else f".{_key(one)}" for one in place).removeprefix(".")
         return FormatError(f"{self.path}:{self.line(place)}: {shown + ': ' if shown else ''}{message}")
 
     @contextmanager
@@ -49,6 +49,11 @@ class Places:
             raise self.error(place, str(error)) from error
         except OSError as error:
             raise self.error(place, f"cannot use {error.filename}: {error.strerror}") from error
+
+
+def _key(name: str) -> str:
+    """A key as it is shown: on one line."""
+    return name if name.isprintable() else repr(name)
 
 
 def plain_place(loc: tuple[Any, ...], content: Any, *, missing: bool) -> Place:

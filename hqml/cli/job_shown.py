@@ -1,0 +1,145 @@
+"""What `hqml job` shows: how steps stand, and what a run would submit and take."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hqml.cli import show
+
+if TYPE_CHECKING:
+    from hqml.hpc.run import Manifest
+    from hqml.hpc.states import StepStatus, TaskStatus
+
+HEADER = ("step", "state", "tasks", "job", "nodes", "time", "note")
+
+STYLES = {
+    "done": "green",
+    "running": "cyan",
+    "failed": "red",
+    "timed out": "red",
+    "cancelled": "yellow",
+    "unknown": "yellow",
+    "held back": "yellow",
+}
+
+
+def table(folder: Path, found: Sequence[StepStatus]) -> None:
+    """Print how the steps stand."""
+    show.as_rows(title(folder, found), HEADER, rows(found))
+
+
+def title(folder: Path, found: Sequence[StepStatus]) -> str:
+    """E.g. "landsat.run: 2 of 5 steps done"."""
+    done = sum(one.state == "done" for one in found)
+    return f"{folder}: {done} of {len(found)} steps done"
+
+
+def rows(found: Sequence[StepStatus]) -> list[list[Any]]:
+    """One a step, as `HEADER` has it."""
+    return [_row(one) for one in found]
+
+
+def _row(one: StepStatus) -> list[Any]:
+    task = one.telling
+    return [
+        one.step,
+        one.state,
+        _counts(one),
+        task.job.partition("_")[0] or None,
+        task.nodes or None,
+        _time(task),
+        _note(one),
+    ]
+
+
+def _counts(one: StepStatus) -> str | None:
+    if len(one.tasks) == 1:
+        return None
+    others = [f"{count} {state}" for state, count in one.counts.items() if state != "done"]
+    return ", ".join([f"{one.counts.get('done', 0)} of {len(one.tasks)} done", *others])
+
+
+def _time(task: TaskStatus) -> str | None:
+    if task.state == "queued":
+        return None if task.start is None else f"expected {_clock(task.start)}"
+    if task.state == "running" and task.start is not None:
+        ran = max(time.time() - task.start, 0) if task.seconds is None else task.seconds
+        return f"{span(ran)} since {_clock(task.start)}"
+    return None if task.seconds is None else span(task.seconds)
+
+
+def _clock(second: float) -> str:
+    """By this machine's clock; the day where it is not today."""
+    then = time.localtime(second)
+    today = time.localtime()[:3] == then[:3]
+    return time.strftime("%H:%M" if today else "%d %b %H:%M", then)
+
+
+def span(seconds: float) -> str:
+    """E.g. "2 s", "3 min 20 s", "1 h 5 min"."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def _note(one: StepStatus) -> str | None:
+    task = one.telling
+    said = [task.reason] if task.reason else []
+    if task.state == "failed" and task.status is not None:
+        said.insert(0, f"exit status {task.status}")
+    if task.state == "waiting":
+        said.append(f"comes after {', '.join(one.after)}")
+    if one.requeues:
+        said.append(f"queued again {one.requeues} time{'s' * (one.requeues != 1)}")
+    return ", ".join(said) or None
+
+
+def plain(found: Sequence[StepStatus]) -> list[dict[str, Any]]:
+    """The same for programs: one a step, with all of its tasks; times are seconds since 1970."""
+    return [
+        {
+            "step": one.step,
+            "state": one.state,
+            "after": one.after,
+            "counts": one.counts,
+            "requeues": one.requeues,
+            "tasks": [asdict(task) for task in one.tasks],
+        }
+        for one in found
+    ]
+
+
+def dry_run(manifest: Manifest, folder: Path, *, as_json: bool) -> None:
+    """Print the command lines that would submit a run, and what it may take at most."""
+    from hqml.hpc.run_folder import asked_for
+    from hqml.hpc.submit import dry_commands
+
+    if manifest.scheduler == "none":
+        commands = [["bash", os.path.join(os.path.abspath(folder), job.script)] for job in manifest.jobs]
+    else:
+        commands = dry_commands(manifest, folder)
+    wanted = asked_for(manifest)
+    if as_json:
+        modules = {on: {"node_hours": hours, "qpu_seconds": seconds} for on, hours, seconds in wanted}
+        show.as_json({"run": str(folder), "site": manifest.site, "commands": commands, "asks_for": modules})
+        return
+    for line in commands:
+        click.echo(shlex.join(line))
+    header = ["module", "node hours"]
+    sums: list[list[Any]] = [[on, hours] for on, hours, _ in wanted]
+    if any(seconds for _, _, seconds in wanted):
+        header.append("QPU seconds")
+        sums = [[*row, seconds or None] for row, (_, _, seconds) in zip(sums, wanted, strict=True)]
+    show.as_rows(f"\nAt most, on {manifest.site}", header, sums)
+    click.echo("nothing was written or submitted")

@@ -1,0 +1,57 @@
+"""Send a run, and the folder of its workflow, to the machine where it is to be submitted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from hqml.errors import ParameterError
+from hqml.hpc.claim import CLAIM
+from hqml.hpc.host import Host
+from hqml.hpc.rendering import Rendered
+from hqml.hpc.run import JOBS, Jobs, read_jobs, write_json
+from hqml.hpc.run_folder import SUFFIX, write_run
+from hqml.hpc.ssh import SshHost
+from hqml.hpc.staging import make_folder, stage
+from hqml.hpc.workflow import Workflow
+
+
+def send(
+    rendered: Rendered,
+    workflow: Workflow,
+    folder: str | os.PathLike[str],
+    host: Host,
+    *,
+    tell: Callable[[str], None],
+) -> None:
+    """Write a run here, and bring it and its workflow's folder to a host, where its jobs can be submitted.
+
+    The scripts and the manifest are here as well, with the workflow's folder on the host in it.
+
+    Args:
+        rendered: the scripts.
+        workflow: of the run.
+        folder: of the run, on this machine.
+        host: where OpenSSH leads.
+        tell: gets lines about what is sent, and what is not.
+
+    Raises:
+        HostError: the host cannot be reached, or has no rsync.
+        ParameterError: the run was sent elsewhere before, or has changed.
+        FormatError: the folder cannot be written to.
+    """
+    assert isinstance(host, SshHost)
+    before = read_jobs(folder) if Path(folder).is_dir() else None
+    if before is not None and before.host != host.name:
+        raise ParameterError(f"{folder} was submitted through {before.host or 'this machine'}; name another --run")
+    remote = make_folder(host, None, workflow.name)
+    write_run(replace(rendered, manifest=replace(rendered.manifest, folder=remote)), folder, host)
+    exclude = (*workflow.exclude, *(f"*{SUFFIX}/{name}" for name in (JOBS, CLAIM)))  # what this machine alone has
+    sent = stage(rendered.manifest.folder, host, remote, exclude=exclude, tell=tell)
+    run = make_folder(host, f"{remote}/{Path(folder).resolve().name}", workflow.name)
+    scripts = stage(folder, host, run, exclude=(f"/{JOBS}", f"/{CLAIM}"))
+    for line in dict.fromkeys((*sent.notes, *scripts.notes)):
+        tell(line)
+    write_json(replace(before or Jobs(host.name), folder=run), folder)

@@ -1,0 +1,181 @@
+#!/bin/bash
+# ensemble, a step of reference, on cm, esb, quantum at deep. Written by `hqml job`.
+# By hand, in the folder of the workflow: sbatch PATH/OF/THIS/FILE
+#SBATCH --job-name=reference-ensemble
+#SBATCH --account=training2401
+#SBATCH --time=00:30:00
+#SBATCH --output=%x-%j.out
+#SBATCH --signal=B:USR1@60
+#SBATCH --requeue
+#SBATCH --open-mode=append
+#SBATCH --partition=dp-cn
+#SBATCH --nodes=2
+#SBATCH --ntasks-per-node=2
+#SBATCH --cpus-per-task=2
+#SBATCH hetjob
+#SBATCH --partition=dp-esb
+#SBATCH --nodes=1
+#SBATCH --ntasks-per-node=2
+#SBATCH --gres=gpu:2
+#SBATCH hetjob
+#SBATCH --partition=dp-cn
+#SBATCH --nodes=1
+#SBATCH --ntasks-per-node=2
+#SBATCH hetjob
+#SBATCH --partition=dp-cn
+#SBATCH --nodes=1
+#SBATCH --ntasks-per-node=1
+# shellcheck disable=SC1091,SC2016,SC2317
+
+set -euo pipefail
+
+# How this ended, for `hqml job status`: exit status, and when it started and ended (seconds since 1970).
+hqml_start=$(date +%s)
+hqml_ended() {
+    local status=$? folder=${HQML_RUN:-}/state name=ensemble
+    trap '' INT TERM # which all processes of a job get that is cancelled, what is started here as well
+    [[ -n ${HQML_RUN:-} ]] || return 0
+    mkdir -p "$folder"
+    echo "$status $hqml_start $(date +%s)" >"$folder/.$name"
+    mv "$folder/.$name" "$folder/$name"
+}
+trap hqml_ended EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# 60 s before the time is over this script gets USR1 and hands it on; the program keeps its state in
+# HQML_CHECKPOINT and ends. When it is started again, it goes on from there.
+export HQML_CHECKPOINT=${HQML_RUN:+$HQML_RUN/checkpoints/ensemble}
+HQML_CHECKPOINT=${HQML_CHECKPOINT:-$PWD/checkpoints/reference-ensemble}
+mkdir -p "$HQML_CHECKPOINT"
+trap 'kill -s USR1 -- "${hqml_programs[@]}" 2>/dev/null || true' USR1
+
+# Environment of all.
+export OMP_NUM_THREADS=8
+export TITLE='it'"'"'s "$HOME" and `date`'
+
+# ranks, on DEEP Cluster Module.
+run_ranks() {
+    set -euo pipefail
+    trap : USR1 # is for the program; this shell waits for its end
+    set +u # these may use variables that are not set
+    module --force purge
+    module load Stages/2025 GCC/13.3.0 Python/3.12.3 OpenMPI/5.0.5
+    . "$PROJECT/venvs/hqml/bin/activate"
+    set -u
+    ulimit -c 0
+    python slices.py
+}
+
+# gpus, on DEEP Extreme Scale Booster.
+run_gpus() {
+    set -euo pipefail
+    trap : USR1 # is for the program; this shell waits for its end
+    set +u # these may use variables that are not set
+    module --force purge
+    module load Stages/2025 GCC/13.3.0 Python/3.12.3 OpenMPI/5.0.5
+    . "$PROJECT/venvs/hqml/bin/activate"
+    set -u
+    ulimit -c 0
+    python slices.py
+}
+
+# helpers, on DEEP Cluster Module.
+run_helpers() {
+    set -euo pipefail
+    trap : USR1 # is for the program; this shell waits for its end
+    set +u # these may use variables that are not set
+    . "$PROJECT/venvs/hqml/bin/activate"
+    set -u
+    export PORT=8001
+    export HQML_TASK=$SLURM_PROCID HQML_TASKS=2
+    ulimit -c 0
+    python serve.py
+}
+
+# The token of the quantum service is read here and now; no file of the job and no trace of it shows it.
+hqml_token_annealer() {
+    local -
+    set +x
+    local file="$HOME/.config/hqml/token" mode
+    DWAVE_API_TOKEN=
+    mode=$(stat -Lc %a "$file" 2>/dev/null || stat -Lf %Lp "$file" 2>/dev/null) || mode=none
+    case $mode in
+    none) echo "$file: is missing; write the token of the quantum service there, and chmod 600 it" >&2 ;;
+    *00)
+        read -r DWAVE_API_TOKEN <"$file" || true # 1 is only the lack of a line break
+        [[ -n $DWAVE_API_TOKEN ]] || echo "$file: has no token in its first line" >&2
+        ;;
+    *) echo "$file: has mode $mode, so that others may read the token; run chmod 600 $file" >&2 ;;
+    esac
+    [[ -n $DWAVE_API_TOKEN ]] || exit 1
+    export DWAVE_API_TOKEN
+}
+
+# annealer, on D-Wave Advantage of JUNIQ.
+run_annealer() {
+    set -euo pipefail
+    trap : USR1 # is for the program; this shell waits for its end
+    set +u # these may use variables that are not set
+    . "$PROJECT/venvs/hqml/bin/activate"
+    set -u
+    export DWAVE_API_REGION=eu-central-1
+    export DWAVE_API_SOLVER=Advantage_system5.4
+    export HQML_MAX_QPU_SECONDS=2
+    hqml_token_annealer
+    ulimit -c 0
+    python anneal.py
+}
+
+export -f run_ranks run_gpus run_helpers hqml_token_annealer run_annealer
+
+hqml_programs=()
+srun --het-group=0 --nodes=2 --ntasks=4 --cpu-bind=none --cpus-per-task=2 --kill-on-bad-exit=0 bash -c run_ranks : \
+    --het-group=1 --nodes=1 --ntasks=2 --cpu-bind=none --cpus-per-task=1 --kill-on-bad-exit=0 bash -c run_gpus &
+hqml_programs[$!]=$!
+srun --het-group=2 --nodes=1 --ntasks=2 --cpu-bind=none --cpus-per-task=1 --kill-on-bad-exit=0 bash -c run_helpers &
+hqml_programs[$!]=$!
+srun --het-group=3 --nodes=1 --ntasks=1 --cpu-bind=none --cpus-per-task=1 bash -c run_annealer &
+hqml_programs[$!]=$!
+
+# The first program that fails ends the others, and gives the step its status.
+# Those that have more to do let the others finish.
+hqml_status=0
+while ((${#hqml_programs[@]})); do
+    sleep 1 &
+    wait $! || true
+    for hqml_program in "${!hqml_programs[@]}"; do
+        if kill -0 "$hqml_program" 2>/dev/null; then continue; fi
+        hqml_end=0
+        wait "$hqml_program" || hqml_end=$?
+        unset "hqml_programs[hqml_program]"
+        case $hqml_end in
+        0) ;;
+        75 | 130 | 138) hqml_later=$hqml_end ;;
+        *)
+            ((hqml_status)) || hqml_status=$hqml_end
+            kill -- "${hqml_programs[@]}" 2>/dev/null || true
+            ;;
+        esac
+    done
+done
+((hqml_status)) || hqml_status=${hqml_later:-0}
+
+# 75: the program has more to do; 130, 138: a signal ended it. Then the step is queued again, unless it is cancelled.
+hqml_job=$SLURM_JOB_ID
+case $hqml_status in
+75 | 130 | 138)
+    if ! scontrol show job "$hqml_job" | grep JobState=RUNNING >/dev/null; then
+        echo "reference-ensemble was ended before it was done" >&2
+    elif ((${SLURM_RESTART_COUNT:-0} >= 10)); then
+        echo "reference-ensemble has more to do, but was queued again 10 times already" >&2
+    else
+        echo "reference-ensemble has more to do, and is queued again"
+        trap - EXIT # this is no end
+        if scontrol requeue "$hqml_job"; then exit "$hqml_status"; fi
+        trap hqml_ended EXIT
+    fi
+    ;;
+esac
+
+exit "$hqml_status"

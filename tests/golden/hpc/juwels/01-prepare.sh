@@ -1,0 +1,52 @@
+#!/bin/bash
+# prepare, a step of reference, on cluster at juwels. Written by `hqml job`.
+# By hand, in the folder of the workflow: sbatch PATH/OF/THIS/FILE
+#SBATCH --job-name=reference-prepare
+#SBATCH --account=training2401
+#SBATCH --time=00:10:00
+#SBATCH --output=%x-%j.out
+#SBATCH --no-requeue
+#SBATCH --partition=batch
+#SBATCH --nodes=1
+#SBATCH --ntasks-per-node=1
+#SBATCH --mem=16G
+# shellcheck disable=SC1091,SC2016,SC2317
+
+set -euo pipefail
+
+# How this ended, for `hqml job status`: exit status, and when it started and ended (seconds since 1970).
+hqml_start=$(date +%s)
+hqml_ended() {
+    local status=$? folder=${HQML_RUN:-}/state name=prepare
+    trap '' INT TERM # which all processes of a job get that is cancelled, what is started here as well
+    [[ -n ${HQML_RUN:-} ]] || return 0
+    mkdir -p "$folder"
+    echo "$status $hqml_start $(date +%s)" >"$folder/.$name"
+    mv "$folder/.$name" "$folder/$name"
+}
+trap hqml_ended EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# Software.
+set +u # these may use variables that are not set
+module --force purge
+module load Stages/2025 GCC/13.3.0 Python/3.12.3
+. "$PROJECT/venvs/hqml/bin/activate"
+set -u
+
+# Environment.
+export NCCL_SOCKET_IFNAME=ib0
+export GLOO_SOCKET_IFNAME=ib0
+export OMP_NUM_THREADS=8
+export TITLE='it'"'"'s "$HOME" and `date`'
+
+# What runs.
+run_prepare() {
+    set -euo pipefail
+    ulimit -c 0
+    python prepare.py --out data
+}
+export -f run_prepare
+
+srun --cpu-bind=none bash -c run_prepare

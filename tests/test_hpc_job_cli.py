@@ -1,0 +1,367 @@
+"""`hqml job` from end to end: on this machine, and on a Slurm that executables on PATH play."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hqml.cli import main
+
+pytest.importorskip("pydantic")
+
+WORKFLOW = """\
+site: local
+steps:
+  prepare:
+    on: cluster
+    time: 1m
+    run: echo preparing; echo 7 > data.txt
+  sweep:
+    after: prepare
+    on: cluster
+    time: 1m
+    sweep: {x: [1, 2, 3]}
+    run: echo slice $x; test "$x" != 2 || test -e mended
+  train:
+    after: prepare
+    on: booster
+    gpus: 1
+    time: 1m
+    run: cat data.txt
+  compare:
+    after: [sweep, train]
+    on: cluster
+    time: 1m
+    run: echo compared
+"""
+
+SITE = """\
+title: A machine
+scheduler: slurm
+sources:
+  test: {title: a test, url: "https://example.org", date: 2026-01-01}
+access: {source: test, account: optional}
+modules:
+  - name: cluster
+    kind: cluster
+    title: cluster
+    source: test
+    nodes: {node: {cores: 8}}
+    partitions: [{name: batch, nodes: 4, time: 1h, node: node}]
+  - name: booster
+    kind: booster
+    title: booster
+    source: test
+    nodes: {node: {cores: 8, gpus: 4, gpu: A100}}
+    partitions: [{name: gpus, nodes: 4, time: 1h, node: node}]
+  - name: quantum
+    kind: quantum
+    title: annealer
+    quantum: {source: test, host: cluster}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "w.yaml").write_text(WORKFLOW)
+    (tmp_path / "machine.yaml").write_text(SITE)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def ask(capsys: pytest.CaptureFixture[str]) -> Any:
+    """Runs a command; gives its exit status, standard output and error."""
+
+    def asked(*words: str) -> tuple[int, str, str]:
+        status = main(["job", *words])
+        out, err = capsys.readouterr()
+        return status, out, err
+
+    return asked
+
+
+def test_render_writes_scripts_and_their_manifest(folder: Path, ask: Any) -> None:
+    status, out, _ = ask("render", "w.yaml", "--out", "scripts", "--json")
+    assert status == 0
+    found = json.loads(out)
+    assert found["scripts"] == ["01-prepare.sh", "02-sweep.sh", "03-train.sh", "04-compare.sh"]
+    assert json.loads((folder / "scripts" / "manifest.json").read_text())["site"] == "local"
+    assert subprocess.run(["bash", "-n", "scripts/01-prepare.sh"], check=False).returncode == 0
+
+
+def test_the_site_of_the_file_can_be_overridden(folder: Path, ask: Any) -> None:
+    status, _, _ = ask("render", "w.yaml", "--site", "machine.yaml", "--out", "scripts")
+    assert status == 0
+    assert "#SBATCH --partition=gpus" in (folder / "scripts" / "03-train.sh").read_text()
+
+
+def test_check_says_what_it_has_checked(folder: Path, ask: Any) -> None:
+    status, out, err = ask("check", "w.yaml")
+    assert (status, out, err) == (0, "w.yaml: 4 steps for This machine\n", "")
+    assert ask("check", "w.yaml", "--json")[1].startswith('{"file": "w.yaml", "site": "local"')
+
+
+def test_check_says_where_the_file_is_wrong(folder: Path, ask: Any) -> None:
+    (folder / "w.yaml").write_text(WORKFLOW.replace("on: booster", "on: boster"))
+    status, out, err = ask("check", "w.yaml")
+    assert (status, out) == (2, "")
+    assert err.startswith("hqml: w.yaml:15: steps.train.on:")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("site", ["nowhere", "missing.yaml"])
+def test_an_unknown_site_is_one_line(site: str, folder: Path, ask: Any) -> None:
+    status, _, err = ask("check", "w.yaml", "--site", site)
+    assert status == 2
+    assert err.count("\n") == 1
+    (folder / "w.yaml").write_text(WORKFLOW.replace("site: local", f"site: {site}"))
+    status, _, err = ask("check", "w.yaml")
+    assert status == 2
+    assert err.startswith("hqml: w.yaml:1: site:")
+
+
+def test_a_dry_run_writes_nothing_and_says_what_it_may_take(folder: Path, ask: Any) -> None:
+    before = sorted(folder.rglob("*"))
+    status, out, _ = ask("submit", "w.yaml", "--site", "machine.yaml", "--dry-run", "--json")
+    assert status == 0
+    found = json.loads(out)
+    assert [line[0] for line in found["commands"]] == ["sbatch"] * 4
+    assert "--dependency=afterok:<sweep>:<train>" in found["commands"][3]
+    assert found["asks_for"]["cluster"]["node_hours"] == pytest.approx((1 + 3 + 1) / 60)
+    assert found["asks_for"]["booster"]["node_hours"] == pytest.approx(1 / 60)
+    status, out, _ = ask("submit", "w.yaml", "--dry-run")
+    assert f"bash {folder}/w.run/01-prepare.sh" in out
+    assert "nothing was written or submitted" in out
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_a_dry_run_counts_qpu_seconds(folder: Path, ask: Any) -> None:
+    (folder / "q.yaml").write_text(
+        "site: local\nsteps:\n  a: {on: quantum, time: 30m, quantum: {seconds: 1.5}, run: ls, sweep: {x: [1, 2]}}\n"
+    )
+    status, out, _ = ask("submit", "q.yaml", "--dry-run", "--json")
+    assert status == 0
+    assert json.loads(out)["asks_for"]["quantum"] == {"node_hours": 1.0, "qpu_seconds": 3.0}
+
+
+def test_a_run_on_this_machine_from_submit_to_resume(folder: Path, ask: Any) -> None:
+    status, out, err = ask("submit", "w.yaml")
+    assert status == 1
+    assert "w.run: 2 of 4 steps done" in out
+    assert err.splitlines()[-1] == (
+        "hqml: sweep.1 has failed; hqml job logs w.run sweep.1 shows why, "
+        "and hqml job resume w.run goes on once it is mended"
+    )
+    status, out, _ = ask("status", "--json")
+    found = {one["step"]: one for one in json.loads(out)}
+    assert status == 0
+    assert {step: one["state"] for step, one in found.items()} == {
+        "prepare": "done", "sweep": "failed", "train": "done", "compare": "held back",
+    }  # fmt: skip
+    assert found["sweep"]["counts"] == {"failed": 1, "done": 2}
+    assert found["sweep"]["tasks"][1]["status"] == 1
+    status, out, _ = ask("status", "w.run")
+    assert "2 of 3 done, 1 failed" in out
+    assert "sweep has not ended well" in out
+    assert ask("logs", "w.run", "sweep.1")[1] == "slice 2\n"
+    assert ask("logs", "sweep")[1].startswith("==> sweep.0 <==\nslice 1\n==> sweep.1 <==\n")
+    assert ask("logs", "train", "--follow")[1] == "7\n"
+    (folder / "mended").touch()
+    status, out, err = ask("resume")
+    assert status == 0
+    assert "w.run: 4 of 4 steps done" in out
+    assert [line.split(":")[1].strip() for line in err.splitlines() if line.endswith("runs")] == ["sweep.1", "compare"]
+    assert ask("status", "--watch")[0] == 0
+    status, out, _ = ask("cancel")
+    assert (status, out) == (0, "nothing to cancel: no step is queued or runs\n")
+
+
+def test_a_rendered_folder_is_submitted_as_well(folder: Path, ask: Any) -> None:
+    (folder / "mended").touch()
+    assert ask("render", "w.yaml", "--out", "scripts")[0] == 0
+    status, out, _ = ask("submit", "scripts", "--json")
+    assert status == 0
+    assert {one["state"] for one in json.loads(out)} == {"done"}
+    status, _, err = ask("submit", "scripts", "--site", "juwels")
+    assert (status, "drop --site" in err) == (2, True)
+
+
+def test_a_failed_step_may_be_mended_in_the_file_but_none_that_is_done(folder: Path, ask: Any) -> None:
+    assert ask("submit", "w.yaml")[0] == 1
+    (folder / "w.yaml").write_text(WORKFLOW.replace("echo compared", "echo mended"))
+    assert ask("submit", "w.yaml")[0] == 1
+    (folder / "mended").touch()
+    assert ask("resume", "w.run")[0] == 0
+    assert ask("logs", "compare")[1] == "mended\n"
+    (folder / "w.yaml").write_text(WORKFLOW.replace("echo preparing", "echo changed"))
+    status, _, err = ask("submit", "w.yaml")
+    assert status == 2
+    assert "the step prepare has changed, and there it is done as it was; for a new run name another folder" in err
+    assert ask("submit", "w.yaml", "--run", "second.run")[0] == 0
+    status, _, err = ask("status")
+    assert (status, "there are several here: second.run, w.run" in err) == (2, True)
+
+
+def test_a_folder_with_something_else_is_left_alone(folder: Path, ask: Any) -> None:
+    (folder / "mine").mkdir()
+    (folder / "mine" / "thesis.tex").touch()
+    status, _, err = ask("submit", "w.yaml", "--run", "mine")
+    assert status == 2
+    assert "mine" in err
+    assert [path.name for path in (folder / "mine").iterdir()] == ["thesis.tex"]
+
+
+WRONG = [
+    (["status"], "name the folder of a run; there is no NAME.run here"),
+    (["status", "w.yaml"], "is a workflow; name the folder of its run, e.g. w.run"),
+    (["status", "nowhere.run"], "has no manifest.json"),
+    (["check", "missing.yaml"], "missing.yaml"),
+    (["check", "."], "is a folder; name a workflow"),
+    (["submit", "missing.yaml"], "missing.yaml"),
+    (["submit", "."], "has no manifest.json"),
+    (["submit", "w.yaml", "--host", "login"], "--host needs a site with Slurm, and local has no scheduler"),
+    (["check", "w.yaml", "--test-only"], "--test-only asks Slurm, which local has not"),
+    (["logs", "a", "b", "c"], "name the run"),
+    (["resume", "nowhere.run"], "has no manifest.json"),
+    (["cancel", "prepare"], "there is no NAME.run here"),
+]
+
+
+@pytest.mark.parametrize(("words", "told"), WRONG, ids=[" ".join(words) for words, _ in WRONG])
+def test_what_cannot_be_is_one_line_and_status_2(words: list[str], told: str, folder: Path, ask: Any) -> None:
+    status, out, err = ask(*words)
+    assert (status, out) == (2, "")
+    assert told in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "command", ["render", "check", "submit", "status", "logs", "cancel", "resume", "fetch", "tunnel"]
+)
+def test_every_command_has_help(command: str, ask: Any) -> None:
+    status, out, _ = ask(command, "--help")
+    assert status == 0
+    assert "Usage:" in out
+
+
+def test_ctrl_c_ends_what_runs_and_says_how_to_go_on(folder: Path, ask: Any) -> None:
+    (folder / "w.yaml").write_text(
+        "site: local\nsteps:\n  a: {on: cluster, time: 1m, run: touch started; test -e mended || sleep 100}\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hqml.cli", "job", "submit", "w.yaml"], stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while not (folder / "started").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert json.loads(ask("status", "--json")[1])[0]["state"] == "running"
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert err.splitlines()[-1] == ("hqml: interrupted: the steps that ran were ended; hqml job resume w.run goes on")
+    assert json.loads(ask("status", "--json")[1])[0]["state"] == "cancelled"
+    (folder / "mended").touch()
+    assert ask("resume")[0] == 0
+
+
+@pytest.fixture
+def slurm(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Executables that answer as Slurm does; sbatch refuses what `refusal` says, and squeue prints `queue`."""
+    programs = folder / "bin"
+    programs.mkdir()
+    scripts = {
+        "sbatch": 'if [ "$1" = --test-only ]; then cat refusal >&2 2>/dev/null && exit 1; exit 0; fi\n'
+        "if [ -e refusal ]; then cat refusal >&2; exit 1; fi\n"
+        'echo "$@" >> lines; wc -l < lines | tr -d " "',
+        "squeue": "cat queue 2>/dev/null; exit 0",
+        "sinfo": "echo batch; echo gpus",
+        "scancel": 'echo "$@" > cancelled',
+        "sacct": "exit 1",
+    }
+    for name, text in scripts.items():
+        (programs / name).write_text(f"#!/bin/bash\ncd {folder}\n{text}\n")
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    (folder / "w.yaml").write_text(WORKFLOW.replace("site: local", "site: machine.yaml"))
+    return folder
+
+
+ACCOUNT = "sbatch: error: Batch job submission failed: Invalid account or account/partition combination specified\n"
+
+
+def test_check_asks_slurm_where_it_is_the_sites(slurm: Path, ask: Any) -> None:
+    status, out, _ = ask("check", "w.yaml")
+    assert (status, out) == (0, "w.yaml: 4 steps for A machine, and Slurm would take them\n")
+    (slurm / "refusal").write_text("allocation failure: Requested node configuration is not available\n")
+    status, _, err = ask("check", "w.yaml")
+    assert status == 2
+    assert "prepare: Slurm would not take it: Requested node configuration is not available. What helps:" in err
+    assert ask("check", "w.yaml", "--no-test-only")[0] == 0
+    (slurm / "bin" / "sinfo").write_text("#!/bin/sh\necho other\n")  # another machine's Slurm cannot judge
+    assert ask("check", "w.yaml")[0] == 0
+    assert ask("check", "w.yaml", "--test-only")[0] == 2
+
+
+def test_a_run_under_slurm_from_submit_to_cancel(slurm: Path, ask: Any) -> None:
+    status, out, _ = ask("submit", "w.yaml", "--json")
+    assert status == 0
+    assert json.loads(out)["submitted"] == {"prepare": "1", "sweep": "2", "train": "3", "compare": "4"}
+    (slurm / "queue").write_text(
+        "1|RUNNING|None|1000|0:07|n1|0|0|x|\n"
+        + "".join(f"2_{task}|PENDING|Dependency|N/A|0:00||0|0|x|\n" for task in range(3))
+        + "3|PENDING|Dependency|N/A|0:00||0|0|x|\n4|PENDING|Dependency|N/A|0:00||0|0|x|\n"
+    )
+    status, out, _ = ask("status")
+    assert "prepare   running" in out
+    assert "0 of 3 done, 3 waiting" in out
+    status, out, _ = ask("submit", "w.yaml")
+    assert out == "nothing to submit: prepare is running, sweep is waiting, train is waiting, compare is waiting\n"
+    status, out, _ = ask("cancel", "sweep", "train")
+    assert (status, out) == (0, "cancelled sweep, train\n")
+    assert (slurm / "cancelled").read_text() == "2 3\n"
+    assert len((slurm / "lines").read_text().splitlines()) == 4
+
+
+def test_a_refusal_can_be_mended_in_the_file(slurm: Path, ask: Any) -> None:
+    (slurm / "refusal").write_text(ACCOUNT)
+    status, _, err = ask("submit", "w.yaml")
+    assert status == 2
+    assert err.count("\n") == 1
+    assert "prepare: Slurm says: Invalid account or account/partition combination specified" in err
+    assert "`account:`" in err
+    (slurm / "refusal").unlink()
+    (slurm / "w.yaml").write_text("account: mine\n" + (slurm / "w.yaml").read_text())
+    status, out, _ = ask("submit", "w.yaml")
+    assert status == 0
+    assert "--account=mine" in (slurm / "w.run" / "01-prepare.sh").read_text()
+    assert out.startswith("prepare: job 1\n")
+
+
+def test_watching_prints_changes_and_ends_with_the_steps(slurm: Path, ask: Any) -> None:
+    ask("submit", "w.yaml")
+    ended = [
+        "1|COMPLETED|None|1000|0:07|n1|0|0|x|",
+        *(f"2_{task}|COMPLETED|None|1|0:01|n1|0|0|x|" for task in range(3)),
+    ]
+    (slurm / "queue").write_text("\n".join([*ended, "3|FAILED|NonZeroExitCode|1000|0:07|n1|0|768|x|", ""]))
+    status, out, err = ask("status", "--watch")
+    assert status == 1
+    assert out.splitlines() == ["prepare: done", "sweep: done (3 of 3 done)", "train: failed", "compare: held back"]
+    assert "train has failed; hqml job logs w.run train shows why" in err
+
+
+def test_a_tunnel_is_written_for_jobs(folder: Path, ask: Any) -> None:
+    status, out, _ = ask("tunnel", "machine.yaml", "--host", "login", "--out", "tunnel.sh")
+    assert status == 0
+    assert out.startswith("ssh -N")
+    assert subprocess.run(["bash", "-n", "tunnel.sh"], check=False).returncode == 0

@@ -1,0 +1,231 @@
+"""Runs on this machine, where no scheduler is: order, parallel steps, failures, Ctrl-C, going on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from hqml.errors import ParameterError
+from hqml.hpc.claim import claimed
+from hqml.hpc.host import LocalHost
+from hqml.hpc.local import cancel_here, run_here
+from hqml.hpc.logs import logs_of
+from hqml.hpc.run import Job, Manifest, Part, read_jobs, write_json
+from hqml.hpc.states import TaskStatus
+from hqml.hpc.status import statuses
+
+ENDS = """\
+start=$(date +%s)
+ended() { echo "$? $start $(date +%s)" > "$HQML_RUN/state/NAME"; }
+trap ended EXIT
+trap 'exit 143' TERM
+"""
+"""What scripts of a run do besides their work; see `hqml.hpc.run`."""
+
+
+def job(step: str, *after: str, tasks: int = 0, requeues: int = 0, at_once: int | None = None) -> Job:
+    part = Part(step, "cluster", "cluster", None, 1, 1, 0)
+    return Job(step, f"{step}.sh", after, 60, (part,), tasks, requeues, at_once)
+
+
+def make_run(folder: Path, scripts: dict[Job, str]) -> Path:
+    run = folder / "w.run"
+    run.mkdir()
+    for one, text in scripts.items():
+        name = f"{one.step}.$SLURM_ARRAY_TASK_ID" if one.tasks else one.step
+        (run / one.script).write_text(ENDS.replace("NAME", name) + text + "\n")
+    write_json(Manifest("w", "local", "none", str(folder), "d", "0", tuple(scripts)), run)
+    return run
+
+
+def states(run: Path) -> dict[str, str]:
+    return {one.step: one.state for one in statuses(run, LocalHost())}
+
+
+def wait_for(path: Path) -> None:
+    deadline = time.monotonic() + 30
+    while not path.exists():
+        assert time.monotonic() < deadline, f"{path} does not come"
+        time.sleep(0.02)
+
+
+def test_steps_run_behind_what_they_come_after_in_the_folder_of_the_workflow(tmp_path: Path) -> None:
+    run = make_run(
+        tmp_path,
+        {job("a"): "echo a >> order", job("b", "a"): "echo b >> order", job("c", "b"): "pwd; echo c >> order"},
+    )
+    assert set(states(run).values()) == {"not submitted"}
+    found = run_here(run)
+    assert [one.state for one in found] == ["done", "done", "done"]
+    assert (tmp_path / "order").read_text() == "a\nb\nc\n"
+    [log] = logs_of(run, "c", LocalHost())
+    assert Path(log.path).read_text() == f"{tmp_path}\n"
+    assert not (run / "claim.json").exists()
+
+
+def test_steps_that_do_not_wait_for_each_other_run_at_the_same_time(tmp_path: Path) -> None:
+    meet = "touch {0}; for i in $(seq 200); do test -e {1} && exit 0; sleep 0.05; done; exit 1"
+    run = make_run(tmp_path, {job("a"): meet.format("x", "y"), job("b"): meet.format("y", "x")})
+    assert [one.state for one in run_here(run, at_once=2)] == ["done", "done"]
+
+
+def test_no_more_run_at_a_time_than_was_said(tmp_path: Path) -> None:
+    alone = "mkdir lock && sleep 0.1 && rmdir lock"
+    run = make_run(tmp_path, {job(name): alone for name in "abc"})
+    assert {one.state for one in run_here(run, at_once=1)} == {"done"}
+    other = tmp_path / "other"
+    other.mkdir()
+    run = make_run(other, {job("a", tasks=3, at_once=1): alone})
+    assert {one.state for one in run_here(run, at_once=3)} == {"done"}
+
+
+def test_a_failed_step_holds_back_what_comes_after_it_and_resume_runs_the_rest(tmp_path: Path) -> None:
+    run = make_run(
+        tmp_path,
+        {job("a"): "echo a >> ran", job("b", "a"): "echo b >> ran; test -e mended", job("c", "b"): "echo c >> ran"},
+    )
+    found = run_here(run)
+    assert [(one.state, one.telling.status) for one in found] == [("done", 0), ("failed", 1), ("held back", None)]
+    assert states(run) == {"a": "done", "b": "failed", "c": "held back"}
+    assert [one.state for one in run_here(run)] == ["done", "failed", "held back"]  # nothing is run twice
+    (tmp_path / "mended").touch()
+    assert [one.state for one in run_here(run, resume=True)] == ["done", "done", "done"]
+    assert (tmp_path / "ran").read_text() == "a\nb\nb\nc\n"
+
+
+def test_of_an_array_resume_runs_the_tasks_that_failed(tmp_path: Path) -> None:
+    script = "echo $SLURM_ARRAY_TASK_ID >> ran; test $SLURM_ARRAY_TASK_ID != 1 || test -e mended"
+    run = make_run(tmp_path, {job("a", tasks=3): script, job("b", "a"): "true"})
+    found = run_here(run, at_once=1)
+    assert found[0].counts == {"failed": 1, "done": 2}
+    (tmp_path / "mended").touch()
+    assert [one.state for one in run_here(run, resume=True)] == ["done", "done"]
+    assert (tmp_path / "ran").read_text().split() == ["0", "1", "2", "1"]
+    assert len(logs_of(run, "a", LocalHost())) == 3
+
+
+def test_a_step_that_has_more_to_do_is_started_again(tmp_path: Path) -> None:
+    script = "echo $SLURM_RESTART_COUNT >> ran; test $SLURM_RESTART_COUNT = 2 || exit 75"
+    run = make_run(tmp_path, {job("a", requeues=2): script})
+    told: list[tuple[str, int]] = []
+    [found] = run_here(run, tell=lambda step, task: told.append((task.state, task.requeues)))
+    assert (found.state, found.requeues) == ("done", 2)
+    assert told[:3] == [("running", 0), ("running", 1), ("running", 2)]
+    assert (tmp_path / "ran").read_text() == "0\n1\n2\n"
+
+
+def test_it_is_started_again_no_oftener_than_it_may(tmp_path: Path) -> None:
+    run = make_run(tmp_path, {job("a", requeues=1): "echo x >> ran; exit 75"})
+    [found] = run_here(run)
+    assert (found.state, found.telling.status) == ("failed", 75)
+    assert (tmp_path / "ran").read_text() == "x\nx\n"
+
+
+def test_a_script_that_is_killed_has_failed_with_128_and_the_signal(tmp_path: Path) -> None:
+    run = make_run(tmp_path, {job("a"): "kill -9 $$"})
+    assert run_here(run)[0].telling.status == 128 + 9
+    assert (run / "state" / "a").read_text().startswith("137 ")
+
+
+def test_only_some_steps_can_be_run(tmp_path: Path) -> None:
+    run = make_run(tmp_path, {job("a"): "true", job("b", "a"): "true"})
+    assert [one.state for one in run_here(run, only=["a"])] == ["done", "not submitted"]
+    with pytest.raises(ParameterError, match="no step 'x'"):
+        run_here(run, only=["x"])
+
+
+def test_two_processes_do_not_run_the_same(tmp_path: Path) -> None:
+    run = make_run(tmp_path, {job("a"): "true"})
+    with claimed(run), pytest.raises(ParameterError, match="is at work on this run"):
+        run_here(run)
+
+
+def test_secrets_of_the_environment_do_not_reach_scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DWAVE_API_TOKEN", "DEV-0123456789")
+    run = make_run(tmp_path, {job("a"): "env"})
+    run_here(run)
+    [log] = logs_of(run, "a", LocalHost())
+    assert "HQML_RUN=" in Path(log.path).read_text()
+    assert "DEV-0123456789" not in Path(log.path).read_text()
+
+
+RUNNER = "import sys; from hqml.hpc.local import run_here; run_here(sys.argv[1])"
+
+
+def start(run: Path) -> subprocess.Popen[bytes]:
+    """A process that runs it, as `hqml job submit` on another terminal."""
+    return subprocess.Popen([sys.executable, "-c", RUNNER, str(run)], stderr=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_ctrl_c_ends_what_runs_and_resume_goes_on(number: signal.Signals, tmp_path: Path) -> None:
+    script = "test -e mended && exit 0; sleep 100 & echo $! > child.part; mv child.part child; wait"
+    run = make_run(tmp_path, {job("a"): script, job("b", "a"): "true"})
+    process = start(run)
+    wait_for(tmp_path / "child")
+    assert states(run) == {"a": "running", "b": "waiting"}
+    process.send_signal(number)
+    process.wait(30)
+    assert states(run) == {"a": "cancelled", "b": "held back"}
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "child").read_text()), 0)
+    (tmp_path / "mended").touch()
+    assert [one.state for one in run_here(run, resume=True)] == ["done", "done"]
+
+
+def test_another_terminal_cancels_a_step_or_all(tmp_path: Path) -> None:
+    waits = "touch {0}; sleep 100"
+    scripts = {job("a"): waits.format("a"), job("b"): waits.format("b"), job("c", "b"): "true"}
+    run = make_run(tmp_path, scripts)
+    assert cancel_here(run) == []
+    process = start(run)
+    for name in "ab":
+        wait_for(tmp_path / name)
+    assert cancel_here(run, ["a"]) == ["a"]
+    wait_for(run / "state" / "a")
+    assert process.poll() is None
+    assert cancel_here(run) == ["b"]
+    process.wait(30)
+    assert states(run) == {"a": "cancelled", "b": "cancelled", "c": "held back"}
+
+
+def test_a_script_whose_runner_was_killed_runs_on_and_can_be_cancelled(tmp_path: Path) -> None:
+    run = make_run(tmp_path, {job("a"): "touch a; test -e mended || sleep 100 & wait"})
+    process = start(run)
+    wait_for(tmp_path / "a")
+    process.kill()
+    process.wait()
+    assert states(run) == {"a": "running"}
+    assert run_here(run, resume=True)[0].state == "running"
+    assert cancel_here(run) == ["a"]
+    wait_for(run / "state" / "a")
+    assert states(run) == {"a": "cancelled"}
+
+
+def test_what_was_killed_with_its_runner_is_run_again(tmp_path: Path) -> None:
+    run = make_run(tmp_path, {job("a"): "touch a; test -e mended || sleep 100"})
+    process = start(run)
+    wait_for(tmp_path / "a")
+    process.kill()
+    process.wait()
+    identifiers = (read_jobs(run) or pytest.fail("no jobs")).identifiers
+    os.killpg(int(identifiers["a"][0]), signal.SIGKILL)
+    deadline = time.monotonic() + 30
+    while states(run) == {"a": "running"}:
+        assert time.monotonic() < deadline
+    [found] = statuses(run, LocalHost())
+    assert (found.state, found.telling.reason) == ("unknown", "it was killed, with what ran it")
+    (tmp_path / "mended").touch()
+    assert [one.state for one in run_here(run, resume=True)] == ["done"]
+
+
+def test_a_task_is_told_when_it_starts_and_ends(tmp_path: Path) -> None:
+    told: list[tuple[str, TaskStatus]] = []
+    run_here(make_run(tmp_path, {job("a"): "exit 3"}), tell=lambda step, task: told.append((step, task)))
+    assert [(step, task.state, task.status) for step, task in told] == [("a", "running", None), ("a", "failed", 3)]

@@ -7,6 +7,7 @@
     |   +-- ModelTooLarge                   it does not fit: the message names the size and the limit
     |-- ProblemError        (ValueError)    a problem cannot be written as a QUBO
     |-- FormatError         (ValueError)    a file is not what its name or content promises
+    |-- HostError           (OSError)       a command of a machine cannot be run, or a machine cannot be reached
     +-- BackendError        (RuntimeError)
         |-- UnknownBackend      (LookupError)   no plug-in registers this name
         |-- BackendUnavailable  (ImportError)   registered, but something it needs is missing
@@ -48,6 +49,10 @@ class ProblemError(HqmlError, ValueError):
 
 class FormatError(HqmlError, ValueError):
     """A file is not what its name or its content promises."""
+
+
+class HostError(HqmlError, OSError):
+    """A command of a machine cannot be run, or a machine cannot be reached."""
 
 
 class BackendError(HqmlError, RuntimeError):

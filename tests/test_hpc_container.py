@@ -128,6 +128,7 @@ BAD = {
     "--needs torch>=3": "torch>=3 is needed, and the version to install is 2.13.0",
     "--needs cuda": "pip brings no cuda (its driver is the site's",
     "--needs rocm": "name a --base that has it",
+    "--needs mpi>=4": "which version of mpi pip brings is not known; leave >=4 out",
     "--needs scipy": "no version of scipy is known",
     "--bootstrap dokcer": "bootstrap must be one of 'docker'",
     "--bootstrap localimage": "localimage needs the path of a --base",

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hqml.errors import FormatError, ParameterError
-from hqml.hpc.host import Answer, HostError
+from hqml.errors import FormatError, HostError, ParameterError
+from hqml.hpc.host import Answer
 from hqml.hpc.module_listing import Listed, read_avail, read_spider, stages
 from hqml.hpc.module_shell import check_loads, try_loads
 from hqml.hpc.module_system import Live, live_software, with_live

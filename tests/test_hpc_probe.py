@@ -12,8 +12,8 @@ import pytest
 pytest.importorskip("yaml", reason="pyyaml is missing: pip install 'hqml[hpc]'")
 pytest.importorskip("pydantic", reason="pydantic is missing: pip install 'hqml[hpc]'")
 
-from hqml.errors import FormatError
-from hqml.hpc.host import Answer, HostError
+from hqml.errors import FormatError, HostError
+from hqml.hpc.host import Answer
 from hqml.hpc.module_system import Live
 from hqml.hpc.probe import YEAR, probe, read_licences, read_queues, records
 from hqml.hpc.site import Node, Package, Site, Software, Source, Stage

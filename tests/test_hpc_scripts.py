@@ -388,9 +388,11 @@ def test_values_of_variables_arrive_literally(fakes: Fakes, site: Site) -> None:
 
 
 def test_values_of_variables_arrive_literally_in_each_component(fakes: Fakes) -> None:
-    parts = tuple(Component(n, "cluster", 'printf "%s|" "$V"', environment={"V": "it's $HOME\n`x`"}) for n in "ab")
+    hostile = "it's $HOME\n`x`"
+    parts = tuple(Component(n, "cluster", f'printf "%s" "$V" >{n}', environment={"V": hostile}) for n in "ab")
     [script] = render(workflow(Step("one", parts, 60)), SITE).scripts.values()
-    assert fakes.run(script)[:2] == (0, "it's $HOME\n`x`|" * 2)
+    assert fakes.run(script)[0] == 0
+    assert [(fakes.work / n).read_text() for n in "ab"] == [hostile] * 2
 
 
 def test_a_command_is_shell_and_fails_at_its_first_error(fakes: Fakes) -> None:

@@ -15,10 +15,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hqml.errors import ParameterError
+from hqml.errors import HostError, ParameterError
 from hqml.hpc import left_out as leaving
 from hqml.hpc import rsync, ssh, staging
-from hqml.hpc.host import HostError, LocalHost
+from hqml.hpc.host import LocalHost
 from hqml.hpc.ssh import SshHost, hold
 from hqml.hpc.ssh_failures import failure
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from hqml.errors import FormatError, ParameterError
+from hqml.errors import FormatError, HostError, ParameterError
 from hqml.hpc.claim import CLAIM, claimed
-from hqml.hpc.host import Answer, HostError, LocalHost
+from hqml.hpc.host import Answer, LocalHost
 from hqml.hpc.logs import following, logs_of
 from hqml.hpc.refusals import Refused
 from hqml.hpc.resume import cancel, resume

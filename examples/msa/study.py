@@ -11,7 +11,7 @@ STORE = "cells"
 """A folder that all modules see: each puts there what it has trained, and the report is made of it."""
 
 SEEDS, READS = (0, 1, 2), 20
-SLICE = {"slice_size": 20, "gamma": 0.1}
+SLICE = {"slice_size": 20, "sampling": "balanced", "gamma": 0.1}
 """20 samples of two binary digits each: a complete graph of 40 variables, which every annealer takes."""
 
 
@@ -23,7 +23,7 @@ def problem(*, tuned: bool = False) -> LearningProblem:
         label="soil",
         test="data/test.csv",
         parameters=SLICE,
-        name="Landsat, damp against very damp grey soil",
+        name=Path("data/title.txt").read_text(),
         references=("tuned",) if tuned else (),
     )
 

@@ -14,7 +14,7 @@ from typing import Any, TextIO
 
 import click
 
-from hqml.errors import BackendError, HqmlError, ServiceError
+from hqml.errors import BackendError, HostError, HqmlError, ServiceError
 
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -80,8 +80,8 @@ def say(line: str) -> None:
 def _told(error: Exception) -> tuple[int, str]:
     if isinstance(error, click.ClickException):
         return BAD_INPUT, f"{error.format_message().rstrip('.')}; see `{_help_of(error)}`"
-    # Of other kinds of BackendError the user asked for what cannot be; these say that the work failed.
-    if type(error) is BackendError or isinstance(error, ServiceError):
+    # Of their other kinds the user asked for what cannot be; these say that the work failed.
+    if type(error) in (BackendError, HostError) or isinstance(error, ServiceError):
         return FAILED, str(error)
     if isinstance(error, HqmlError):
         return BAD_INPUT, str(error)

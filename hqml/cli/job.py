@@ -94,6 +94,8 @@ def check(file: str, site: str | None, test_only: bool | None, as_json: bool) ->
 @click.option("--run", metavar="DIR", help="Folder of the run.  [default: NAME.run beside the workflow]")
 @click.option("--dry-run", is_flag=True, help="Show what would be submitted and what it may take; do nothing.")
 @click.option("--host", metavar="LOGIN", help="Submit on another machine, as ~/.ssh/config calls it.")
+@click.option("--remote", metavar="DIR", help="Folder there; ~ and $SCRATCH count.  [default: ~/hqml-runs/NAME]")
+@click.option("--any-size", is_flag=True, help="Send there whatever it is; else at most 2 GiB.")
 @_at_once_option
 @json_option
 def submit(
@@ -102,6 +104,8 @@ def submit(
     run: str | None,
     dry_run: bool,
     host: str | None,
+    remote: str | None,
+    any_size: bool,
     at_once: int | None,
     as_json: bool,
 ) -> None:
@@ -118,11 +122,13 @@ def submit(
     """
     from hqml.cli import job_files, job_run, job_shown
 
+    if host is None and (remote is not None or any_size):
+        raise click.UsageError("--remote and --any-size are for another machine; name it with --host")
     job = job_files.opened(target, site, run, host)
     if dry_run:
         job_shown.dry_run(job.manifest, job.folder, as_json=as_json)
         return
-    job.write()
+    job.write(remote, any_size=any_size)
     if job.manifest.scheduler == "none":
         job_run.here(job.folder, resume=False, at_once=at_once, as_json=as_json)
     else:

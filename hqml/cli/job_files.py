@@ -100,17 +100,19 @@ class Opened:
     rendered: Rendered | None = None
     workflow: Workflow | None = None
 
-    def write(self) -> None:
-        """Write the scripts, and send them with the workflow's folder where they run elsewhere."""
+    def write(self, remote: str | None = None, *, any_size: bool = False) -> None:
+        """Write the scripts, and send them with the workflow's folder, to `remote`, where they run elsewhere."""
         from hqml.hpc.run_folder import write_run
         from hqml.hpc.sending import send
+        from hqml.hpc.staging import MOST_BYTES
 
         if self.rendered is None or self.workflow is None:
             return
         if self.host.name is None:
             write_run(self.rendered, self.folder, self.host)
         else:
-            send(self.rendered, self.workflow, self.folder, self.host, tell=say)
+            most = None if any_size else MOST_BYTES
+            send(self.rendered, self.workflow, self.folder, self.host, remote=remote, most_bytes=most, tell=say)
 
 
 def opened(target: str, site: str | None, run: str | None, host: str | None) -> Opened:

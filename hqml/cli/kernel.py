@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from hqml.cli import show
+from hqml.cli.failures import say
 from hqml.cli.hpc_options import variables
 from hqml.cli.options import json_option
 
@@ -104,6 +105,8 @@ def install(
         display_name=display_name,
         environment=environment,
     )
+    if needs and not found.software.stages:
+        say(f"note: {site} has no module system; nobody has looked whether it has {needs}")
     checked = can_check(kernel, found) if wanted is None else wanted
     if checked:
         check(kernel)

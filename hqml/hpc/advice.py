@@ -52,7 +52,8 @@ def _of_site(workflow: Workflow, site: Site) -> Iterator[str]:
         yield f"stage {workflow.stage} is left out: {site.name} has no stages of software"
     asking = [one.name for step in workflow.steps for one in step.components if one.memory_gb is not None]
     if asking and not site.launch.memory:
-        yield f"memory of {', '.join(asking)} is left out: jobs of {site.name} must not ask for it, it comes with the CPUs"
+        names = ", ".join(asking)
+        yield f"memory of {names} is left out: jobs of {site.name} must not ask for it, it comes with the CPUs"
 
 
 def _of_step(step: Step, site: Site) -> Iterator[str]:

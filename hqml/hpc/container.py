@@ -44,7 +44,7 @@ EXTRAS: Mapping[str, str] = {
 _OF_NEEDS = {"torch": "torch", "mpi": "mpi", "dwave-ocean-sdk": "dwave"}
 """Needs that extras of hqml bring."""
 
-_PATH = re.compile(r"[\w@+=,./-]+")
+_PATH = re.compile(r"[\w@+=,./][\w@+=,./-]*")
 """Apptainer hands the paths of %files to a shell, which would expand all else."""
 
 _DIGEST = re.compile(r"[\w./:-]+@sha256:[0-9a-f]{64}", re.ASCII)
@@ -217,6 +217,8 @@ def _pinned(
 def _check_versions(needs: Iterable[Need], pins: Mapping[str, str]) -> None:
     for need in needs:
         name = "torch" if _called(need) == "torch" else canonicalize_name(need.name)
+        if need.versions and _called(need) in _OF_NEEDS and name not in pins:
+            raise ParameterError(f"which version of {need.name} pip brings is not known; leave {need.versions} out")
         if name in pins and not need.met_by(pins[name]):
             raise ParameterError(
                 f"{need} is needed, and the version to install is {pins[name]}; name it: --constraints"

@@ -142,7 +142,7 @@ def _post(definition: Definition) -> list[str]:
         *lines,
         "# What the base already has in these versions is not installed again.",
         f"python3 -m venv --system-site-packages {HOME}/venv",
-        f"{HOME}/venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check \\",
+        f"{HOME}/venv/bin/python -m pip install --no-cache-dir --progress-bar off --disable-pip-version-check \\",
         f"    --constraint {HOME}/constraints.txt \\",
         *_continued([f"    {literal(one)}" for one in definition.install]),
     ]

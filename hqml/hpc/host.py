@@ -8,11 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from hqml.errors import HqmlError
-
-
-class HostError(HqmlError, OSError):
-    """A command of a host cannot be run, or failed."""
+from hqml.errors import HostError
 
 
 @dataclass(frozen=True)

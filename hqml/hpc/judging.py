@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 
+from hqml.errors import HostError
 from hqml.hpc import slurm
-from hqml.hpc.host import Host, HostError
+from hqml.hpc.host import Host
 from hqml.hpc.refusals import Refused, advice, message
 from hqml.hpc.run import Manifest
 

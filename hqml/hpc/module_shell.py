@@ -7,7 +7,8 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hqml.hpc.host import Answer, Host, HostError
+from hqml.errors import HostError
+from hqml.hpc.host import Answer, Host
 from hqml.hpc.site import Package, Site, Software, Stage
 
 MARK = "@@hqml"

@@ -12,7 +12,8 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from hqml.hpc.host import Host, HostError
+from hqml.errors import HostError
+from hqml.hpc.host import Host
 from hqml.hpc.module_listing import LIVE, Listed, read_avail, read_spider, stages
 from hqml.hpc.module_shell import MARK, ask, one_line, use_lines
 from hqml.hpc.site import Site, Software, Source, Stage

@@ -8,9 +8,9 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hqml.errors import FormatError, ParameterError
+from hqml.errors import FormatError, HostError, ParameterError
 from hqml.hpc.amounts import wall_seconds
-from hqml.hpc.host import Host, HostError
+from hqml.hpc.host import Host
 from hqml.hpc.module_system import Live, live_software
 from hqml.hpc.site import Node, Source
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from hqml.hpc.host import Answer, HostError
+from hqml.errors import HostError
+from hqml.hpc.host import Answer
 
 _ADVICE = (
     (

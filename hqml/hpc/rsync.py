@@ -8,7 +8,8 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hqml.hpc.host import HostError, open_environment
+from hqml.errors import HostError
+from hqml.hpc.host import open_environment
 from hqml.hpc.ssh import SshHost
 from hqml.hpc.ssh_failures import failure
 

@@ -14,7 +14,7 @@ from hqml.hpc.rendering import Rendered
 from hqml.hpc.run import JOBS, Jobs, read_jobs, write_json
 from hqml.hpc.run_folder import SUFFIX, write_run
 from hqml.hpc.ssh import SshHost
-from hqml.hpc.staging import make_folder, stage
+from hqml.hpc.staging import MOST_BYTES, make_folder, stage
 from hqml.hpc.workflow import Workflow
 
 
@@ -24,6 +24,8 @@ def send(
     folder: str | os.PathLike[str],
     host: Host,
     *,
+    remote: str | None = None,
+    most_bytes: int | None = MOST_BYTES,
     tell: Callable[[str], None],
 ) -> None:
     """Write a run here, and bring it and its workflow's folder to a host, where its jobs can be submitted.
@@ -35,6 +37,8 @@ def send(
         workflow: of the run.
         folder: of the run, on this machine.
         host: where OpenSSH leads.
+        remote: the workflow's folder there, as `make_folder` takes it. None: where it was sent before, or ~/hqml-runs.
+        most_bytes: refuse to send more; None: whatever it is.
         tell: gets lines about what is sent, and what is not.
 
     Raises:
@@ -46,11 +50,12 @@ def send(
     before = read_jobs(folder) if Path(folder).is_dir() else None
     if before is not None and before.host != host.name:
         raise ParameterError(f"{folder} was submitted through {before.host or 'this machine'}; name another --run")
-    remote = make_folder(host, None, workflow.name)
-    write_run(replace(rendered, manifest=replace(rendered.manifest, folder=remote)), folder, host)
+    there = make_folder(host, remote or (os.path.dirname(before.folder) if before else None), workflow.name)
+    write_run(replace(rendered, manifest=replace(rendered.manifest, folder=there)), folder, host)
     exclude = (*workflow.exclude, *(f"*{SUFFIX}/{name}" for name in (JOBS, CLAIM)))  # what this machine alone has
-    sent = stage(rendered.manifest.folder, host, remote, exclude=exclude, tell=tell)
-    run = make_folder(host, f"{remote}/{Path(folder).resolve().name}", workflow.name)
+    sent = stage(rendered.manifest.folder, host, there, exclude=exclude, most_bytes=most_bytes, tell=tell)
+    run = f"{there}/{Path(folder).resolve().name}"
+    host.run(["mkdir", "-p", "--", run])
     scripts = stage(folder, host, run, exclude=(f"/{JOBS}", f"/{CLAIM}"))
     for line in dict.fromkeys((*sent.notes, *scripts.notes)):
         tell(line)

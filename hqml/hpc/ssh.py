@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from hqml.errors import ParameterError
-from hqml.hpc.host import Answer, HostError, open_environment
+from hqml.errors import HostError, ParameterError
+from hqml.hpc.host import Answer, open_environment
 from hqml.hpc.ssh_failures import failure
 
 _NAME = re.compile(r"[^\s\x00-\x1f:/\\'\"`$;&|<>(){}!*?\[\]#-][^\s\x00-\x1f:/\\'\"`$;&|<>(){}!*?\[\]#]*")

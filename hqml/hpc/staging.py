@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from hqml.errors import ParameterError
-from hqml.hpc.host import HostError
+from hqml.errors import HostError, ParameterError
 from hqml.hpc.left_out import left_out
 from hqml.hpc.quoting import expanding
 from hqml.hpc.rsync import Changes, transfer
@@ -169,7 +168,7 @@ def _move(
     if most_bytes is not None and size > most_bytes:
         raise ParameterError(
             f"{_counted(found)} would go to {target}, more than {shown_bytes(most_bytes)}: {_largest(found)}; leave "
-            "out what is not needed (`exclude:` of the workflow), or allow so much"
+            "out what is not needed (`exclude:` of the workflow), or allow so much (--any-size)"
         )
     if found.sizes:
         tell(f"{_counted(found)} to {target}")

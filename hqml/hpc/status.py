@@ -10,8 +10,9 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from hqml.errors import HostError
 from hqml.hpc import slurm
-from hqml.hpc.host import Host, HostError
+from hqml.hpc.host import Host
 from hqml.hpc.refusals import checked
 from hqml.hpc.run import STATE, Job, Jobs, Manifest, read_jobs, read_manifest
 from hqml.hpc.slurm import Seen

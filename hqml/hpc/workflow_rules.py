@@ -33,6 +33,9 @@ def broken_rules(workflow: Workflow, places: Places) -> Iterator[Trouble]:
         for component in step.components:
             inside = place_of(step, component)
             yield from _tasks(component, inside, places)
+            if step.checkpoint and component.launch == "torchrun" and step.checkpoint.signal in ("TERM", "INT"):
+                where = ("steps", step.name, "checkpoint", "signal")
+                yield where, f"torchrun takes {step.checkpoint.signal} as its own end; write signal: USR1"
             yield from _command(component, (*inside, "run"))
 
 

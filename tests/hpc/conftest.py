@@ -12,12 +12,14 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))  # pytest's import mode does not make the package beside this file importable
 
 from miniature.runs import Run  # noqa: E402
-from miniature.system import Miniature, missing, miniature  # noqa: E402
+from miniature.system import Miniature, miniature, missing  # noqa: E402
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leave these tests out unless they are named."""
-    named = any(HERE in (found := Path(one.partition("::")[0]).resolve()).parents or found == HERE for one in config.args)
+    named = any(
+        HERE in (found := Path(one.partition("::")[0]).resolve()).parents or found == HERE for one in config.args
+    )
     return None if named else True
 
 

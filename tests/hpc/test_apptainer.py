@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -25,7 +26,7 @@ SOLVE = (
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def machine_image() -> ModuleType:
     """The module beside this file, which pytest's import mode does not make importable."""
     spec = importlib.util.spec_from_file_location("machine_image", HERE / "machine_image.py")
@@ -36,11 +37,12 @@ def machine_image() -> ModuleType:
     return module
 
 
-@pytest.fixture(scope="session", autouse=True)
-def apptainer() -> str:
+@pytest.fixture(scope="module", autouse=True)
+def _apptainer() -> Iterator[None]:
     """An apptainer on the PATH: that of the machine, or one from Debian's packages in build/."""
-    if found := shutil.which("apptainer"):
-        return found
+    if shutil.which("apptainer"):
+        yield
+        return
     folder = HERE.parents[1] / "build" / "apptainer"
     program = folder / "bin" / "apptainer"
     if not program.exists() or subprocess.run([program, "--version"], capture_output=True, check=False).returncode:
@@ -49,8 +51,9 @@ def apptainer() -> str:
         got = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
         if got.returncode:
             pytest.skip(f"Apptainer cannot be had: {got.stderr.strip()[-300:]}")
-    os.environ["PATH"] = f"{program.parent}:{os.environ['PATH']}"
-    return str(program)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", str(program.parent), prepend=":")
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +138,38 @@ def test_a_kernel_runs_in_the_image_and_can_be_interrupted(
         manager.shutdown_kernel()
     assert "".join(said).split() == ["hqml", "-1.0"]
     assert not Path(f"/proc/{process}").exists()
+
+
+def test_steps_of_a_workflow_run_in_the_image(image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "share").mkdir()
+    (tmp_path / "share" / "points.csv").write_text("5,6\n")
+    (tmp_path / "program.py").write_text("""\
+import hqml
+def main(out):
+    with open(out, "w") as file:
+        file.write(hqml.__file__ + open("/more/points.csv").read())
+""")
+    (tmp_path / "inside.yaml").write_text(f"""\
+site: local
+steps:
+  solve:
+    on: cluster
+    time: 2m
+    container: {image}
+    run: hqml --version >"version of hqml" && cat /data/points.csv
+  read:
+    after: solve
+    on: cluster
+    time: 2m
+    container: {{image: {image}, binds: ["{tmp_path / "share"}:/more"]}}
+    run: {{python: "program:main", arguments: {{out: "a file"}}}}
+""")
+    assert main(["job", "submit", "inside.yaml"]) == 0
+    assert (tmp_path / "version of hqml").read_text().startswith("hqml ")
+    home, _, read = (tmp_path / "a file").read_text().partition("__init__.py")
+    assert home.startswith("/opt/hqml/venv/")
+    assert read == "5,6\n"
 
 
 def test_data_that_has_changed_since_is_noticed(image: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

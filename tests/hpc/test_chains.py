@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from miniature.runs import Run
 
 pytestmark = pytest.mark.slurm
@@ -13,7 +12,12 @@ def test_steps_run_after_those_that_they_name_each_on_its_module(run: Run) -> No
     run.write(
         """
         prepare: {on: cluster, time: 2m, run: "sleep 0.5; echo $SLURMD_NODENAME > data"}
-        train: {after: prepare, on: booster, gpus: 2, time: 2m, run: "cat data; echo $SLURMD_NODENAME $CUDA_VISIBLE_DEVICES"}
+        train:
+          after: prepare
+          on: booster
+          gpus: 2
+          time: 2m
+          run: cat data; echo $SLURMD_NODENAME $CUDA_VISIBLE_DEVICES
         compare: {after: [prepare, train], on: cluster, time: 2m, run: "grep -r jb0 work.run/logs"}
         """
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import yaml
-
 from miniature.runs import Run
 
 pytestmark = pytest.mark.slurm

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from hqml.hpc.host import HostError, LocalHost
+from hqml.errors import HostError
+from hqml.hpc.host import LocalHost
 from hqml.hpc.module_shell import check_loads, try_loads
 from hqml.hpc.module_system import Live, live_software, with_live
 from hqml.hpc.modules import resolve

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-
 from miniature.system import missing
 
 pytestmark = pytest.mark.slurm
@@ -26,9 +25,13 @@ def _started(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
     """A system with a job that runs; the process that holds it, and the folder of the system."""
     if reason := missing():
         pytest.skip(reason)
-    script = f'echo "${{SLURM_CONF%/*}}" > {tmp_path}/folder; sbatch --wrap "srun sh -c \'touch {tmp_path}/runs; sleep 300\'"; exec sleep 300'
+    job = f"sbatch --wrap \"srun sh -c 'touch {tmp_path}/runs; sleep 300'\""
+    script = f'echo "${{SLURM_CONF%/*}}" > {tmp_path}/folder; {job}; exec sleep 300'
     process = subprocess.Popen(
-        [sys.executable, str(PROGRAM), "--", "sh", "-c", script], start_new_session=True, stdout=subprocess.DEVNULL, text=True
+        [sys.executable, str(PROGRAM), "--", "sh", "-c", script],
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        text=True,
     )
     try:
         until = time.monotonic() + PATIENCE
@@ -72,7 +75,13 @@ def test_nothing_outlives_the_process_that_has_started_it(tmp_path: Path, number
 def test_the_program_gives_the_status_of_the_command() -> None:
     if reason := missing():
         pytest.skip(reason)
-    ended = subprocess.run([sys.executable, str(PROGRAM), "--", "sh", "-c", "sinfo -h | wc -l; exit 7"], capture_output=True, text=True, timeout=120, check=False)
+    ended = subprocess.run(
+        [sys.executable, str(PROGRAM), "--", "sh", "-c", "sinfo -h | wc -l; exit 7"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     assert (ended.returncode, ended.stdout.strip()) == (7, "3"), ended.stderr
 
 

@@ -5,32 +5,29 @@ from __future__ import annotations
 import json
 
 import pytest
-
 from miniature.runs import Run
 
 pytestmark = pytest.mark.slurm
 
 SLICES = '''
 """Train an ensemble of QUBO-based SVMs; ranks of MPI do it together."""
-import json, sys, time
-import numpy as np
+import json, os, sys, time
 from sklearn.datasets import load_breast_cancer
 from hqml.svm import QuboSVC, QuboSVCEnsemble
 
-name, backend, options = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+backend, budget = sys.argv[1], float(sys.argv[2]) if sys.argv[2:] else None
 started = time.time()
 X, y = load_breast_cancer(return_X_y=True)
 X = (X - X.mean(0)) / X.std(0)
-slices = QuboSVC(backend=backend, backend_options=options, reads=20, **json.loads(sys.argv[4]))
+slices = QuboSVC(backend=backend, reads=20, max_qpu_seconds=budget)
 model = QuboSVCEnsemble(slices, slice_size=20, random_state=0).fit(X, y)
 told = {"score": model.score(X, y), "slices": len(model.slices_), "started": started, "ended": time.time()}
 if backend == "mpi":
     from mpi4py import MPI
-    import os
     told["nodes"] = MPI.COMM_WORLD.gather(os.environ["SLURMD_NODENAME"])
     if MPI.COMM_WORLD.rank:
         sys.exit()
-open(name + ".json", "w").write(json.dumps(told))
+open(backend + ".json", "w").write(json.dumps(told))
 '''
 
 
@@ -41,14 +38,24 @@ def test_ranks_on_cluster_and_booster_train_slices_while_a_quantum_step_uses_the
           time: 5m
           together:
             ranks:
-              {on: cluster, nodes: 2, tasks: 2, mpi: true, needs: "python, mpi", run: "python -m mpi4py slices.py mpi mpi {} {}"}
+              on: cluster
+              nodes: 2
+              tasks: 2
+              needs: python, mpi
+              mpi: true
+              run: python -m mpi4py slices.py mpi
             gpus:
-              {on: booster, tasks: 2, gpus: 2, mpi: true, needs: "python, mpi", run: "python -m mpi4py slices.py mpi mpi {} {}"}
+              on: booster
+              tasks: 2
+              gpus: 2
+              needs: python, mpi
+              mpi: true
+              run: python -m mpi4py slices.py mpi
             annealer:
               on: quantum
               needs: python
               quantum: {seconds: 3}
-              run: python slices.py qpu qpu {} "{\\"max_qpu_seconds\\":$HQML_MAX_QPU_SECONDS}"
+              run: python slices.py qpu $HQML_MAX_QPU_SECONDS
         """,
         slices_py=SLICES,
     )
@@ -84,7 +91,14 @@ def test_the_first_component_that_fails_ends_the_others(run: Run) -> None:
 def test_torchrun_meets_over_two_nodes(run: Run) -> None:
     run.write(
         """
-        train: {on: booster, nodes: 2, gpus: 2, time: 5m, needs: "python, torch", launch: torchrun, run: meet.py --as train}
+        train:
+          on: booster
+          nodes: 2
+          gpus: 2
+          time: 5m
+          needs: python, torch
+          launch: torchrun
+          run: meet.py --as train
         """,
         meet_py="""
         import os, sys

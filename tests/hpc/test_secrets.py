@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-
 from miniature.runs import Run
 
 pytestmark = pytest.mark.slurm
@@ -37,7 +36,12 @@ def _holding(folder: Path, text: str) -> list[Path]:
 
 def test_a_token_is_in_no_file_and_in_nothing_that_slurm_shows(run: Run) -> None:
     decoy = secrets.token_hex(16)  # of the terminal that submits; jobs are not to get it
-    environment = {**run.system.environment, "DWAVE_API_TOKEN": decoy, "MY_PASSWORD": decoy, "PLAIN": "plain" + decoy[::-1]}
+    environment = {
+        **run.system.environment,
+        "DWAVE_API_TOKEN": decoy,
+        "MY_PASSWORD": decoy,
+        "PLAIN": "plain" + decoy[::-1],
+    }
     run = dataclasses.replace(run, system=dataclasses.replace(run.system, environment=environment))
     run.write(STEPS)
     job = run.submit()["anneal"]

@@ -19,8 +19,8 @@ from pathlib import Path
 import pytest
 from ssh_servers import SSHD, Servers, free_port, wait_for
 
+from hqml.errors import HostError
 from hqml.hpc import rsync, staging
-from hqml.hpc.host import HostError
 from hqml.hpc.site import Module, Quantum, Site
 from hqml.hpc.ssh import SshHost, hold, ssh_command
 from hqml.hpc.tunnel import tunnel

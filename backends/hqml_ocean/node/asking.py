@@ -28,7 +28,7 @@ def ask_status(access: Access | None = None) -> dict[str, Any]:
     endpoint = configuration.get("endpoint")
     if not endpoint:
         raise ParameterError("no node is named; set DWAVE_API_ENDPOINT, e.g. to http://127.0.0.1:8400/sapi/v2/")
-    status, found = _asked(str(endpoint), str(configuration["token"]))
+    status, found = _asked(str(endpoint), str(configuration["token"]), configuration.get("proxy"))
     if status == 401:
         raise AccessDenied(f"the node at {endpoint} does not accept the token; check DWAVE_API_TOKEN")
     if status != 200 or not isinstance(found, dict) or not all(name in found for name in _NEEDED):
@@ -36,7 +36,7 @@ def ask_status(access: Access | None = None) -> dict[str, Any]:
     return {"endpoint": endpoint, **found}
 
 
-def _asked(endpoint: str, token: str) -> tuple[int, Any]:
+def _asked(endpoint: str, token: str, proxy: str | None) -> tuple[int, Any]:
     """Status and content of the answer.
 
     What httpx raises holds the request, and with it the token: it does not become a cause.
@@ -46,7 +46,7 @@ def _asked(endpoint: str, token: str) -> tuple[int, Any]:
     failure: ServiceError
     url = endpoint.rstrip("/") + "/node/status"
     try:
-        with httpx.Client(timeout=PATIENCE, trust_env=not is_loopback(endpoint)) as client:
+        with httpx.Client(proxy=proxy, timeout=PATIENCE, trust_env=not is_loopback(endpoint)) as client:
             answer = client.get(url, headers={"X-Auth-Token": token})
             return answer.status_code, answer.json() if answer.is_success else None
     except (httpx.HTTPError, httpx.InvalidURL) as error:

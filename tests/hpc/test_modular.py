@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
+from typing import Any
 
 import pytest
+
 from miniature.runs import Run
+from miniature.system import Miniature
 
 pytestmark = pytest.mark.slurm
 
@@ -31,39 +35,61 @@ open(backend + ".json", "w").write(json.dumps(told))
 '''
 
 
-def test_ranks_on_cluster_and_booster_train_slices_while_a_quantum_step_uses_the_node(run: Run) -> None:
-    run.write(
-        """
-        ensemble:
-          time: 5m
-          together:
-            ranks:
-              on: cluster
-              nodes: 2
-              tasks: 2
-              needs: python, mpi
-              mpi: true
-              run: python -m mpi4py slices.py mpi
-            gpus:
-              on: booster
-              tasks: 2
-              gpus: 2
-              needs: python, mpi
-              mpi: true
-              run: python -m mpi4py slices.py mpi
-            annealer:
-              on: quantum
-              needs: python
-              quantum: {seconds: 3}
-              run: python slices.py qpu $HQML_MAX_QPU_SECONDS
-        """,
-        slices_py=SLICES,
-    )
-    jobs = run.submit()
-    assert set(jobs) == {"ensemble"}
+MEET = """
+import os, sys
+import torch
+import torch.distributed as dist
+
+dist.init_process_group("gloo")
+total = torch.tensor([float(dist.get_rank())])
+dist.all_reduce(total)
+where = [None] * dist.get_world_size()
+dist.all_gather_object(where, os.environ["SLURMD_NODENAME"])
+if dist.get_rank() == 0:
+    print("met", sys.argv[2], total.item(), *sorted(where))
+dist.destroy_process_group()
+"""
+
+STEPS = """
+ensemble:
+  time: 5m
+  together:
+    ranks: {on: cluster, nodes: 2, tasks: 2, needs: "python, mpi", mpi: true, run: python -m mpi4py slices.py mpi}
+    gpus: {on: booster, tasks: 2, gpus: 2, needs: "python, mpi", mpi: true, run: python -m mpi4py slices.py mpi}
+    annealer: {on: quantum, needs: python, quantum: {seconds: 3}, run: python slices.py qpu $HQML_MAX_QPU_SECONDS}
+fails:
+  time: 5m
+  together:
+    long: {on: cluster, run: "sleep 200; touch ended"}
+    short: {on: booster, gpus: 1, run: "sleep 1; exit 7"}
+train: {on: booster, nodes: 2, gpus: 2, time: 5m, needs: torch, launch: torchrun, run: meet.py --as train}
+one: {on: quantum, time: 2m, quantum: {seconds: 1}, run: bash timed.sh one}
+two: {on: quantum, time: 2m, quantum: {seconds: 1}, run: bash timed.sh two}
+"""
+
+TIMED = "begun=$(date +%s.%N); sleep 1.5; echo $1 $begun $(date +%s.%N) >> spans.txt"
+
+
+@pytest.fixture(scope="module")
+def ended(system: Miniature, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run of all of them at the same time."""
+    run = Run(system, tmp_path_factory.mktemp("modular"))
+    run.write(STEPS, slices_py=SLICES, meet_py=MEET, timed_sh=TIMED)
+    run.submit()
     run.wait()
-    assert run.states() == {"ensemble": "done"}, run.logs
-    mpi, qpu = (json.loads((run.folder / f"{name}.json").read_text()) for name in ("mpi", "qpu"))
+    return run
+
+
+@pytest.fixture(scope="module")
+def status(ended: Run) -> dict[str, dict[str, Any]]:
+    return ended.status()
+
+
+def test_ranks_on_cluster_and_booster_train_slices_while_a_quantum_step_uses_the_node(
+    ended: Run, status: dict[str, dict[str, Any]]
+) -> None:
+    assert status["ensemble"]["state"] == "done", ended.logs
+    mpi, qpu = (json.loads((ended.folder / f"{name}.json").read_text()) for name in ("mpi", "qpu"))
     assert sorted(mpi["nodes"]) == ["dc01", "dc02", "jb01", "jb01"]
     assert mpi["slices"] == qpu["slices"] > 20
     assert min(mpi["score"], qpu["score"]) > 0.9
@@ -71,67 +97,21 @@ def test_ranks_on_cluster_and_booster_train_slices_while_a_quantum_step_uses_the
     assert qpu["started"] < mpi["ended"]
 
 
-def test_the_first_component_that_fails_ends_the_others(run: Run) -> None:
-    run.write(
-        """
-        both:
-          time: 5m
-          together:
-            long: {on: cluster, run: "sleep 200; touch ended"}
-            short: {on: booster, gpus: 1, run: "sleep 1; exit 7"}
-        """
-    )
-    run.submit()
-    run.wait(seconds=30)
-    step = run.status()["both"]
-    assert (step["state"], step["tasks"][0]["status"]) == ("failed", 7), run.logs
-    assert not (run.folder / "ended").exists()
+def test_the_first_component_that_fails_ends_the_others(ended: Run, status: dict[str, dict[str, Any]]) -> None:
+    [task] = status["fails"]["tasks"]
+    assert (task["state"], task["status"]) == ("failed", 7), ended.logs
+    assert task["seconds"] < 60
+    assert not (ended.folder / "ended").exists()
 
 
-def test_torchrun_meets_over_two_nodes(run: Run) -> None:
-    run.write(
-        """
-        train:
-          on: booster
-          nodes: 2
-          gpus: 2
-          time: 5m
-          needs: python, torch
-          launch: torchrun
-          run: meet.py --as train
-        """,
-        meet_py="""
-        import os, sys
-        import torch
-        import torch.distributed as dist
-
-        dist.init_process_group("gloo")
-        total = torch.tensor([float(dist.get_rank())])
-        dist.all_reduce(total)
-        where = [None] * dist.get_world_size()
-        dist.all_gather_object(where, os.environ["SLURMD_NODENAME"])
-        if dist.get_rank() == 0:
-            print("met", sys.argv[2], total.item(), *sorted(where))
-        dist.destroy_process_group()
-        """,
-    )
-    run.submit()
-    run.wait()
-    assert run.states() == {"train": "done"}, run.logs
-    assert "met train 6.0 jb01 jb01 jb02 jb02" in run.logs
+def test_torchrun_meets_over_two_nodes(ended: Run, status: dict[str, dict[str, Any]]) -> None:
+    assert status["train"]["state"] == "done", ended.logs
+    assert "met train 6.0 jb01 jb01 jb02 jb02" in ended.hqml("job", "logs", "train").stdout
 
 
-def test_the_licence_lets_one_quantum_step_run_at_a_time(run: Run) -> None:
-    timed = "date +%s.%N > $HQML_STEP; sleep 2; echo $HQML_STEP $(cat $HQML_STEP) $(date +%s.%N) >> spans.txt"
-    steps = [
-        f'{name}: {{on: quantum, time: 2m, quantum: {{seconds: 1}}, run: "HQML_STEP={name}; {timed}"}}'
-        for name in ("one", "two")
-    ]
-    run.write("\n".join([*steps, f'other: {{on: cluster, time: 2m, run: "HQML_STEP=other; {timed}"}}']))
-    run.submit()
-    run.wait()
-    assert set(run.states().values()) == {"done"}, run.logs
-    spans = run.spans()
-    first, second = sorted((spans["one"], spans["two"]))
-    assert first[1] <= second[0]
-    assert spans["other"][0] < first[1]
+def test_the_licence_lets_one_quantum_step_run_at_a_time(ended: Run, status: dict[str, dict[str, Any]]) -> None:
+    assert [status[step]["state"] for step in ("one", "two")] == ["done", "done"], ended.logs
+    qpu = json.loads((ended.folder / "qpu.json").read_text())
+    spans = sorted([*ended.spans().values(), (qpu["started"], qpu["ended"])])
+    assert len(spans) == 3
+    assert all(before[1] <= after[0] for before, after in pairwise(spans))

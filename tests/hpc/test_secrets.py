@@ -70,22 +70,21 @@ def test_a_token_is_in_no_file_and_in_nothing_that_slurm_shows(run: Run) -> None
     assert not _holding(run.system.layout.folder / "logs", run.system.token)
 
 
-@pytest.mark.parametrize(
-    ("mode", "content", "told"),
-    [(0o600, "", "has no token"), (0o644, "secret-token", "chmod 600"), (None, "", "is missing")],
-)
-def test_a_token_file_that_will_not_do_is_one_clear_line(run: Run, mode: int | None, content: str, told: str) -> None:
-    file = run.folder / "token"
-    if mode is not None:
-        file.write_text(content)
-        file.chmod(mode)
-    run.write(f"anneal: {{on: quantum, time: 5m, quantum: {{seconds: 1, token_file: '{file}'}}, run: touch began}}")
+def test_a_token_file_that_will_not_do_is_one_clear_line(run: Run) -> None:
+    empty, open_to_all = run.folder / "empty", run.folder / "open"
+    empty.touch(0o600)
+    open_to_all.write_text("secret-token")
+    open_to_all.chmod(0o644)
+    told = {"empty": "has no token", "open": "run chmod 600", "gone": "is missing"}
+    step = "{name}: {{on: quantum, time: 5m, quantum: {{seconds: 1, token_file: {name}}}, run: touch began}}"
+    run.write("\n".join(step.format(name=name) for name in told))
     run.submit()
     run.wait()
-    assert run.states() == {"anneal": "failed"}
-    [line] = run.logs.splitlines()
-    assert told in line
-    assert "secret-token" not in line
+    assert run.states() == dict.fromkeys(told, "failed")
+    for name, words in told.items():
+        [line] = run.hqml("job", "logs", name).stdout.splitlines()
+        assert words in line
+        assert "secret-token" not in line
     assert not (run.folder / "began").exists()
 
 

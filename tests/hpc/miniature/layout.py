@@ -103,7 +103,7 @@ SlurmdParameters=config_overrides
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 SchedulerType=sched/backfill
-SchedulerParameters=sched_interval=1,bf_interval=1,batch_sched_delay=0,sched_min_interval=0,defer_batch
+SchedulerParameters=sched_interval=2,bf_interval=1,batch_sched_delay=1,sched_min_interval=0
 EnforcePartLimits=ALL
 GresTypes=gpu
 Licenses=qpu:1

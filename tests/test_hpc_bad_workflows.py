@@ -17,9 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hqml.errors import FormatError
-from hqml.hpc.checks import check, warnings
-from hqml.hpc.site_file import load_site
-from hqml.hpc.workflow_file import open_workflow
+from hqml.hpc.sites.file import load_site
+from hqml.hpc.workflows.checks import check, warnings
+from hqml.hpc.workflows.file import open_workflow
 from hqml.specs.nodes import read_yaml
 
 JUWELS = load_site("juwels")

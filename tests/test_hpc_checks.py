@@ -14,10 +14,10 @@ pytest.importorskip("pydantic", reason="pydantic is missing: pip install 'hqml[h
 
 from hqml import hpc
 from hqml.errors import FormatError
-from hqml.hpc.checks import check, warnings
 from hqml.hpc.site import Launch, Module, Node, Package, Partition, Quantum, Site, Software, Source, Stage
-from hqml.hpc.site_file import load_site, site_names
-from hqml.hpc.workflow_file import open_workflow
+from hqml.hpc.sites.file import load_site, site_names
+from hqml.hpc.workflows.checks import check, warnings
+from hqml.hpc.workflows.file import open_workflow
 
 CPU = Node(cores=48, threads_per_core=2, memory_gb=96)
 GPU = Node(cores=48, threads_per_core=2, gpus=4, gpu="A100", memory_gb=512)
@@ -385,7 +385,7 @@ def test_the_page_shows_workflows_that_its_sites_take(tmp_path: Path) -> None:
 
 
 def test_the_page_has_every_key() -> None:
-    from hqml.hpc.workflow_schema import StepSpec, TogetherSpec, WorkflowSpec
+    from hqml.hpc.workflows.schema import StepSpec, TogetherSpec, WorkflowSpec
 
     page = (Path(__file__).parents[1] / "docs" / "hpc" / "workflows.md").read_text()
     for key in {*WorkflowSpec.model_fields, *StepSpec.model_fields, *TogetherSpec.model_fields}:

@@ -15,11 +15,11 @@ import pytest
 
 from hqml.cli import main
 from hqml.errors import FormatError, ParameterError
-from hqml.hpc.container import BOOTSTRAPS, define, notes
-from hqml.hpc.definition import text
+from hqml.hpc.containers.container import BOOTSTRAPS, define, notes
+from hqml.hpc.containers.definition import text
+from hqml.hpc.containers.pins import installed_pins, read_pins
 from hqml.hpc.needs import read_needs
-from hqml.hpc.pins import installed_pins, read_pins
-from hqml.hpc.site_file import load_site
+from hqml.hpc.sites.file import load_site
 from hqml.samples import version
 
 pytest.importorskip("yaml", reason="sites need PyYAML: pip install 'hqml[hpc]'")

@@ -13,10 +13,10 @@ import pytest
 
 from hqml.cli import main
 from hqml.errors import FormatError, ParameterError
-from hqml.hpc.kernel import Kernel, plan, script, specification
-from hqml.hpc.kernel_files import install, installed, kernels_folder, remove
+from hqml.hpc.kernels.files import install, installed, kernels_folder, remove
+from hqml.hpc.kernels.kernel import Kernel, plan, script, specification
 from hqml.hpc.needs import read_needs
-from hqml.hpc.site_file import load_site
+from hqml.hpc.sites.file import load_site
 from hqml.hpc.workflow import Container
 from hqml.samples import version
 

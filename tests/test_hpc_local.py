@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from hqml.errors import ParameterError
-from hqml.hpc.claim import claimed
 from hqml.hpc.host import LocalHost
-from hqml.hpc.local import cancel_here, run_here
-from hqml.hpc.logs import logs_of
 from hqml.hpc.run import Job, Manifest, Part, read_jobs, write_json
-from hqml.hpc.states import TaskStatus
-from hqml.hpc.status import statuses
+from hqml.hpc.runs.claim import claimed
+from hqml.hpc.runs.local import cancel_here, run_here
+from hqml.hpc.runs.logs import logs_of
+from hqml.hpc.runs.states import TaskStatus
+from hqml.hpc.runs.status import statuses
 
 ENDS = """\
 start=$(date +%s)
@@ -155,7 +155,7 @@ def test_secrets_of_the_environment_do_not_reach_scripts(tmp_path: Path, monkeyp
     assert "DEV-0123456789" not in Path(log.path).read_text()
 
 
-RUNNER = "import sys; from hqml.hpc.local import run_here; run_here(sys.argv[1])"
+RUNNER = "import sys; from hqml.hpc.runs.local import run_here; run_here(sys.argv[1])"
 
 
 def start(run: Path) -> subprocess.Popen[bytes]:

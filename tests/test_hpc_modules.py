@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 
 from hqml.errors import FormatError, HostError, ParameterError
 from hqml.hpc.host import Answer
-from hqml.hpc.module_listing import Listed, read_avail, read_spider, stages
-from hqml.hpc.module_shell import check_loads, try_loads
-from hqml.hpc.module_system import Live, live_software, with_live
-from hqml.hpc.modules import complete_stages, resolve
 from hqml.hpc.needs import Need, read_needs
 from hqml.hpc.site import Kind, Package, Site, Software, Source, Stage
-from hqml.hpc.software_names import KNOWN, need_name, newness, only_site, version_number
-from hqml.hpc.software_report import HEADER, LIVE_HEADER, report
-from hqml.hpc.toolchains import clash, module_name, traits
+from hqml.hpc.software.listing import Listed, read_avail, read_spider, stages
+from hqml.hpc.software.modules import complete_stages, resolve
+from hqml.hpc.software.names import KNOWN, need_name, newness, only_site, version_number
+from hqml.hpc.software.report import HEADER, LIVE_HEADER, report
+from hqml.hpc.software.shell import check_loads, try_loads
+from hqml.hpc.software.system import Live, live_software, with_live
+from hqml.hpc.software.toolchains import clash, module_name, traits
 
 
 def package(provides: str, load: str, version: str = "", kinds: tuple[Kind, ...] = ()) -> Package:
@@ -703,7 +703,7 @@ class TestShippedSites:
     @pytest.fixture
     def juwels(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
         pytest.importorskip("pydantic", reason="site files need hqml[specs]")
-        from hqml.hpc.site_file import load_site
+        from hqml.hpc.sites.file import load_site
 
         monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
         return load_site("juwels")
@@ -718,7 +718,7 @@ class TestShippedSites:
         assert text.startswith("not available in Stages/2024: horovod; nearest: 2022 (0.25.0); else a venv on top of ")
 
     def test_all_packages_of_all_sites_resolve_alone(self, juwels: Site) -> None:
-        from hqml.hpc.site_file import load_site, site_names
+        from hqml.hpc.sites.file import load_site, site_names
 
         for site in map(load_site, site_names()):
             for stage in site.software.stages:

@@ -14,11 +14,11 @@ pytest.importorskip("pydantic", reason="pydantic is missing: pip install 'hqml[h
 
 from hqml.errors import FormatError, HostError
 from hqml.hpc.host import Answer
-from hqml.hpc.module_system import Live
-from hqml.hpc.probe import YEAR, probe, read_licences, read_queues, records
+from hqml.hpc.probing.draft import draft
+from hqml.hpc.probing.probe import YEAR, probe, read_licences, read_queues, records
 from hqml.hpc.site import Node, Package, Site, Software, Source, Stage
-from hqml.hpc.site_draft import draft
-from hqml.hpc.site_file import read_site
+from hqml.hpc.sites.file import read_site
+from hqml.hpc.software.system import Live
 
 CONFIG = """\
 Configuration data as of 2026-11-26T10:28:22
@@ -108,7 +108,7 @@ def no_modules(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(host: Recorded) -> Live:
         raise HostError(f"{host.name} has no command `module`")
 
-    monkeypatch.setattr("hqml.hpc.probe.live_software", missing)
+    monkeypatch.setattr("hqml.hpc.probing.probe.live_software", missing)
 
 
 def site_of(text: str, folder: Path) -> Site:
@@ -231,7 +231,7 @@ def test_the_software_of_a_live_module_system_is_written(tmp_path: Path, monkeyp
     )
     stage = Stage("2025", packages, "live", ("Stages/2025",), ("/apps/modules",), 'the "new" one')
     live = Live("Lmod 8.6", Software((stage,)), Source("live module system", "ssh://login", "2026-11-26"))
-    monkeypatch.setattr("hqml.hpc.probe.live_software", lambda host: live)
+    monkeypatch.setattr("hqml.hpc.probing.probe.live_software", lambda host: live)
     text = draft(probe(Recorded(MINIATURE)))
     site = site_of(text, tmp_path)
     [found] = site.software.stages
@@ -244,7 +244,7 @@ def test_of_a_great_many_packages_the_likely_ones_are_written(tmp_path: Path, mo
     many = tuple(Package(f"p{at}", "1", (f"p{at}/1",), "live") for at in range(500))
     stage = Stage("default", (*many, Package("torch", "2.5", ("PyTorch/2.5",), "live")), "live")
     live = Live("Lmod 8.6", Software((stage,)), Source("live module system", "ssh://login", "2026-11-26"))
-    monkeypatch.setattr("hqml.hpc.probe.live_software", lambda host: live)
+    monkeypatch.setattr("hqml.hpc.probing.probe.live_software", lambda host: live)
     text = draft(probe(Recorded(MINIATURE)))
     assert [one.provides for one in site_of(text, tmp_path).software.stages[0].packages] == ["torch"]
     assert "# 500 of its 501 packages are left out here." in text

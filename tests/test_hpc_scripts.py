@@ -18,9 +18,9 @@ import pytest
 from hqml.errors import FormatError, ParameterError
 from hqml.hpc.needs import read_needs
 from hqml.hpc.quoting import expanding, literal
-from hqml.hpc.rendering import render, write
 from hqml.hpc.run import Part, read_manifest
-from hqml.hpc.sbatch_lines import slurm_time
+from hqml.hpc.scripts.rendering import render, write
+from hqml.hpc.scripts.sbatch_lines import slurm_time
 from hqml.hpc.site import Launch, Module, Node, Package, Partition, Quantum, Site, Software, Stage
 from hqml.hpc.workflow import Checkpoint, Component, Container, Entry, QuantumUse, Step, Workflow
 
@@ -174,8 +174,8 @@ def fakes(tmp_path: Path) -> Fakes:
 def golden(site: str) -> Mapping[str, str]:
     pytest.importorskip("yaml", reason="pyyaml is missing: pip install 'hqml[hpc]'")
     pytest.importorskip("pydantic", reason="pydantic is missing: pip install 'hqml[hpc]'")
-    from hqml.hpc.site_file import read_site
-    from hqml.hpc.workflow_file import read_workflow
+    from hqml.hpc.sites.file import read_site
+    from hqml.hpc.workflows.file import read_workflow
 
     known = read_site(Path(__file__).parents[1] / "hqml" / "hpc" / "sites" / f"{site}.yaml")
     return render(possible_at(known, read_workflow(GOLDEN / "workflow.yaml")), known).scripts

@@ -14,7 +14,7 @@ pytest.importorskip("yaml", reason="pyyaml is missing: pip install 'hqml[hpc]'")
 pytest.importorskip("pydantic", reason="pydantic is missing: pip install 'hqml[hpc]'")
 
 from hqml.cli import main
-from hqml.hpc.site_file import read_site
+from hqml.hpc.sites.file import read_site
 
 SCONTROL = """\
 #!/bin/sh

@@ -11,10 +11,10 @@ import pytest
 pytest.importorskip("yaml", reason="pyyaml is missing: pip install 'hqml[hpc]'")
 pytest.importorskip("pydantic", reason="pydantic is missing: pip install 'hqml[hpc]'")
 
-from hqml.hpc.checks import check
-from hqml.hpc.rendering import render
-from hqml.hpc.site_file import load_site, site_names
-from hqml.hpc.workflow_file import open_workflow
+from hqml.hpc.scripts.rendering import render
+from hqml.hpc.sites.file import load_site, site_names
+from hqml.hpc.workflows.checks import check
+from hqml.hpc.workflows.file import open_workflow
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "hpc"
 

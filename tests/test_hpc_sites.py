@@ -14,7 +14,7 @@ pytest.importorskip("pydantic", reason="pydantic is missing: pip install 'hqml[h
 from hqml.errors import FormatError, ParameterError
 from hqml.hpc.needs import read_needs
 from hqml.hpc.site import KINDS, Site
-from hqml.hpc.site_file import load_site, read_site, site_names, user_folder
+from hqml.hpc.sites.file import load_site, read_site, site_names, user_folder
 
 SITES = ("deep", "jureca-dc", "jusuf", "juwels", "local", "lumi", "marenostrum5", "vega")
 

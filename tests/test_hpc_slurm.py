@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from hqml.hpc import slurm
 from hqml.hpc.host import Answer
-from hqml.hpc.refusals import Refused, advice, checked, message
+from hqml.hpc.runs import slurm
+from hqml.hpc.runs.refusals import Refused, advice, checked, message
 
 QUEUE = """\
 4+1|RUNNING|None|1795687994|0:03|jb01|0|0|/tmp/w/het.sh|

@@ -16,11 +16,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hqml.errors import HostError, ParameterError
-from hqml.hpc import left_out as leaving
-from hqml.hpc import rsync, ssh, staging
 from hqml.hpc.host import LocalHost
-from hqml.hpc.ssh import SshHost, hold
-from hqml.hpc.ssh_failures import failure
+from hqml.hpc.remote import left_out as leaving
+from hqml.hpc.remote import rsync, ssh, staging
+from hqml.hpc.remote.failures import failure
+from hqml.hpc.remote.ssh import SshHost, hold
 
 FAKE = """#!/bin/sh
 printf '%s\\n' "$*" >> "$FAKE_SSH/calls"

@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 
 from hqml.errors import FormatError, HostError, ParameterError
-from hqml.hpc.claim import CLAIM, claimed
 from hqml.hpc.host import Answer, LocalHost
-from hqml.hpc.logs import following, logs_of
-from hqml.hpc.refusals import Refused
-from hqml.hpc.resume import cancel, resume
 from hqml.hpc.run import Job, Jobs, Manifest, Part, read_jobs, write_json
-from hqml.hpc.states import StepStatus
-from hqml.hpc.status import statuses
-from hqml.hpc.submit import dry_commands, submit
+from hqml.hpc.runs.claim import CLAIM, claimed
+from hqml.hpc.runs.logs import following, logs_of
+from hqml.hpc.runs.refusals import Refused
+from hqml.hpc.runs.resume import cancel, resume
+from hqml.hpc.runs.states import StepStatus
+from hqml.hpc.runs.status import statuses
+from hqml.hpc.runs.submit import dry_commands, submit
 
 ACCOUNT = "sbatch: error: Batch job submission failed: Invalid account or account/partition combination specified"
 
@@ -598,7 +598,7 @@ def test_secrets_of_the_environment_do_not_reach_sbatch(
 
 def test_without_slurm_the_message_asks_for_the_login_node(chain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere:/bin")
-    monkeypatch.setattr("hqml.hpc.slurm._EPOCH", ("env", "PATH=/nowhere"))
+    monkeypatch.setattr("hqml.hpc.runs.slurm._EPOCH", ("env", "PATH=/nowhere"))
     with pytest.raises(HostError, match="is this the site's login node"):
         submit(chain, LocalHost())
 

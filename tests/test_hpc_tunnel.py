@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from hqml.errors import ParameterError
+from hqml.hpc.remote.tunnel import Tunnel, shown, tunnel
 from hqml.hpc.site import Module, Quantum, Site
-from hqml.hpc.tunnel import Tunnel, shown, tunnel
 
 
 def site(endpoint: str | None = None, logins: tuple[str, ...] = ("login.example.org",)) -> Site:

@@ -20,7 +20,7 @@ from hqml.hpc.amounts import gigabytes, shown_time, wall_seconds
 from hqml.hpc.needs import read_needs
 from hqml.hpc.shell_names import environment_variable, has_password, secrets_written
 from hqml.hpc.workflow import Checkpoint, Component, Container, Entry, QuantumUse, Step, Workflow
-from hqml.hpc.workflow_file import open_workflow, read_workflow
+from hqml.hpc.workflows.file import open_workflow, read_workflow
 
 EXAMPLE = """\
 site: juwels

@@ -10,9 +10,10 @@ import json
 import sys
 from pathlib import Path
 
+from study import READS, SEEDS, STORE, problem, solvers
+
 from hqml.compare import run
 from hqml.compare.runner import Progress
-from study import READS, SEEDS, STORE, problem, solvers
 
 
 def main() -> int:

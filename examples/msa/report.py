@@ -13,9 +13,10 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from study import READS, SEEDS, STORE, problem, solvers
+
 from hqml.compare import Comparison, run
 from hqml.hpc.run import STATE, read_manifest
-from study import READS, SEEDS, STORE, problem, solvers
 
 
 def main(out: str = "report.html") -> int:

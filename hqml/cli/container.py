@@ -67,10 +67,10 @@ def render(
       hqml container render --bootstrap localimage --base site.sif --wheel dist/hqml-0.1.0-py3-none-any.whl
     """
     from hqml.files import check_writable, replacing
-    from hqml.hpc.container import define, notes, read_extras
-    from hqml.hpc.definition import text
+    from hqml.hpc.containers.container import define, notes, read_extras
+    from hqml.hpc.containers.definition import text
     from hqml.hpc.needs import read_needs
-    from hqml.hpc.site_file import load_site
+    from hqml.hpc.sites.file import load_site
 
     if out is not None:
         check_writable(out)
@@ -120,7 +120,7 @@ def build(definition: str, out: str, fakeroot: bool, force: bool, as_json: bool)
     Example:
       hqml container build hqml.def --out hqml.sif
     """
-    from hqml.hpc.container_build import build as make
+    from hqml.hpc.containers.build import build as make
 
     made = make(definition, out, fakeroot=fakeroot, force=force)
     summary = {"image": made.image, "sha256": made.digest, "bytes": made.size, "record": made.record}

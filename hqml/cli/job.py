@@ -52,7 +52,7 @@ def render(file: str, out: str, site: str | None, as_json: bool) -> None:
     """
     from hqml.cli.job_files import rendered
     from hqml.hpc.host import LocalHost
-    from hqml.hpc.run_folder import write_run
+    from hqml.hpc.runs.folder import write_run
 
     text = rendered(file, site)
     write_run(text, out, LocalHost())
@@ -154,7 +154,7 @@ def status(run: str | None, watch: bool, as_json: bool) -> None:
     if watch:
         job_run.watch(folder, host, as_json=as_json)
         return
-    from hqml.hpc.status import statuses
+    from hqml.hpc.runs.status import statuses
 
     found = statuses(folder, host)
     if as_json:

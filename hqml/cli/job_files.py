@@ -16,8 +16,8 @@ from hqml.errors import ParameterError
 
 if TYPE_CHECKING:
     from hqml.hpc.host import Host
-    from hqml.hpc.rendering import Rendered
     from hqml.hpc.run import Manifest
+    from hqml.hpc.scripts.rendering import Rendered
     from hqml.hpc.site import Site
     from hqml.hpc.workflow import Workflow
 
@@ -28,10 +28,10 @@ def checked(file: str, site: str | None) -> tuple[Workflow, Site, list[str]]:
     Raises:
         FormatError: something is wrong with it; the message says where.
     """
-    from hqml.hpc.advice import warnings
-    from hqml.hpc.checks import check
-    from hqml.hpc.site_file import load_site
-    from hqml.hpc.workflow_file import open_workflow
+    from hqml.hpc.sites.file import load_site
+    from hqml.hpc.workflows.advice import warnings
+    from hqml.hpc.workflows.checks import check
+    from hqml.hpc.workflows.file import open_workflow
 
     if Path(file).is_dir():
         raise click.UsageError(f"{file} is a folder; name a workflow, a file in YAML")
@@ -47,7 +47,7 @@ def checked(file: str, site: str | None) -> tuple[Workflow, Site, list[str]]:
 
 def rendered(file: str, site: str | None) -> Rendered:
     """The scripts of a workflow, with warnings on stderr."""
-    from hqml.hpc.rendering import render
+    from hqml.hpc.scripts.rendering import render
 
     workflow, found, warnings = checked(file, site)
     for line in warnings:
@@ -67,8 +67,8 @@ def judged_by_slurm(workflow: Workflow, site: Site, wanted: bool | None) -> list
         Refused: it would not take one.
     """
     from hqml.hpc.host import LocalHost
-    from hqml.hpc.judging import is_site, judge
-    from hqml.hpc.rendering import render, write
+    from hqml.hpc.runs.judging import is_site, judge
+    from hqml.hpc.scripts.rendering import render, write
 
     if site.scheduler != "slurm":
         if wanted:
@@ -102,9 +102,9 @@ class Opened:
 
     def write(self, remote: str | None = None, *, any_size: bool = False) -> None:
         """Write the scripts, and send them with the workflow's folder, to `remote`, where they run elsewhere."""
-        from hqml.hpc.run_folder import write_run
-        from hqml.hpc.sending import send
-        from hqml.hpc.staging import MOST_BYTES
+        from hqml.hpc.remote.sending import send
+        from hqml.hpc.remote.staging import MOST_BYTES
+        from hqml.hpc.runs.folder import write_run
 
         if self.rendered is None or self.workflow is None:
             return
@@ -117,9 +117,9 @@ class Opened:
 
 def opened(target: str, site: str | None, run: str | None, host: str | None) -> Opened:
     """What a workflow's file, or the folder of a run, says; nothing is written."""
-    from hqml.hpc.rendering import render
     from hqml.hpc.run import read_manifest
-    from hqml.hpc.run_folder import default_folder
+    from hqml.hpc.runs.folder import default_folder
+    from hqml.hpc.scripts.rendering import render
 
     if Path(target).is_dir():
         for option, given in (("--site", site), ("--run", run)):
@@ -145,7 +145,7 @@ def named_host(name: str | None) -> Host:
 
     if name is None:
         return LocalHost()
-    from hqml.hpc.ssh import SshHost
+    from hqml.hpc.remote.ssh import SshHost
 
     return SshHost(name)
 
@@ -158,7 +158,7 @@ def found(run: str | None) -> tuple[Path, Host]:
         FormatError: the folder is no run's.
     """
     from hqml.hpc.run import read_jobs, read_manifest
-    from hqml.hpc.run_folder import only_run
+    from hqml.hpc.runs.folder import only_run
 
     folder = only_run() if run is None else Path(run)
     if folder.is_file() and folder.suffix in (".yaml", ".yml"):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from hqml.hpc.host import Host
-    from hqml.hpc.states import StepStatus, TaskStatus
+    from hqml.hpc.runs.states import StepStatus, TaskStatus
 
 _EVERY = 5.0
 """Seconds between two questions to Slurm, which all users of a site ask."""
@@ -29,10 +29,10 @@ _EVERY_HERE = 0.5
 
 def submitted(folder: Path, host: Host, *, resume: bool, as_json: bool) -> None:
     """Submit a run to Slurm, or what did not finish of it, and tell what was."""
-    from hqml.hpc.resume import resume as go_on
     from hqml.hpc.run import Jobs, read_jobs
-    from hqml.hpc.status import statuses
-    from hqml.hpc.submit import submit
+    from hqml.hpc.runs.resume import resume as go_on
+    from hqml.hpc.runs.status import statuses
+    from hqml.hpc.runs.submit import submit
 
     before = (read_jobs(folder) or Jobs()).identifiers
     jobs = go_on(folder, host) if resume else submit(folder, host)
@@ -63,7 +63,7 @@ def here(folder: Path, *, resume: bool, at_once: int | None, as_json: bool) -> N
         BackendError: a step has not ended well.
         Stopped: Ctrl-C.
     """
-    from hqml.hpc.local import run_here
+    from hqml.hpc.runs.local import run_here
 
     try:
         found = run_here(folder, resume=resume, at_once=at_once, tell=_tell)
@@ -143,8 +143,8 @@ def _every(folder: Path) -> float:
 def _until_ended(
     folder: Path, host: Host, every: float, tell: Callable[[Sequence[StepStatus]], None]
 ) -> list[StepStatus]:
-    from hqml.hpc.states import ACTIVE
-    from hqml.hpc.status import statuses
+    from hqml.hpc.runs.states import ACTIVE
+    from hqml.hpc.runs.status import statuses
 
     while True:
         found = statuses(folder, host)
@@ -191,7 +191,7 @@ def _rich(folder: Path, found: Sequence[StepStatus]) -> Table:
 
 def logs(folder: Path, host: Host, wanted: str, *, follow: bool) -> None:
     """Print the log of a step or task, or of all tasks of an array."""
-    from hqml.hpc.logs import following, logs_of
+    from hqml.hpc.runs.logs import following, logs_of
 
     found = logs_of(folder, wanted, host)
     if follow:
@@ -212,9 +212,9 @@ def logs(folder: Path, host: Host, wanted: str, *, follow: bool) -> None:
 
 def cancel(folder: Path, host: Host, steps: Sequence[str]) -> list[str]:
     """Cancel steps, and tell which."""
-    from hqml.hpc.local import cancel_here
-    from hqml.hpc.resume import cancel as cancel_jobs
     from hqml.hpc.run import read_manifest
+    from hqml.hpc.runs.local import cancel_here
+    from hqml.hpc.runs.resume import cancel as cancel_jobs
 
     if read_manifest(folder).scheduler == "none":
         return cancel_here(folder, steps)

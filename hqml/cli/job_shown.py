@@ -16,7 +16,7 @@ from hqml.cli import show
 
 if TYPE_CHECKING:
     from hqml.hpc.run import Manifest
-    from hqml.hpc.states import StepStatus, TaskStatus
+    from hqml.hpc.runs.states import StepStatus, TaskStatus
 
 HEADER = ("step", "state", "tasks", "job", "nodes", "time", "note")
 
@@ -122,8 +122,8 @@ def plain(found: Sequence[StepStatus]) -> list[dict[str, Any]]:
 
 def dry_run(manifest: Manifest, folder: Path, *, as_json: bool) -> None:
     """Print the command lines that would submit a run, and what it may take at most."""
-    from hqml.hpc.run_folder import asked_for
-    from hqml.hpc.submit import dry_commands
+    from hqml.hpc.runs.folder import asked_for
+    from hqml.hpc.runs.submit import dry_commands
 
     if manifest.scheduler == "none":
         commands = [["bash", os.path.join(os.path.abspath(folder), job.script)] for job in manifest.jobs]

@@ -28,10 +28,10 @@ def fetch(run: str, names: Sequence[str], as_json: bool) -> None:
       hqml job fetch landsat.run report.html 'models/*.onnx'
     """
     from hqml.cli import job_files
+    from hqml.hpc.remote.ssh import SshHost
+    from hqml.hpc.remote.staging import fetch as fetch_from
+    from hqml.hpc.remote.staging import shown_bytes
     from hqml.hpc.run import read_manifest
-    from hqml.hpc.ssh import SshHost
-    from hqml.hpc.staging import fetch as fetch_from
-    from hqml.hpc.staging import shown_bytes
 
     folder, host = job_files.found(run)
     if not isinstance(host, SshHost):
@@ -67,10 +67,10 @@ def tunnel(site: str, host: str | None, out: str | None, opens: bool, as_json: b
       hqml job tunnel juwels --road back
     """
     from hqml.files import replacing
-    from hqml.hpc.site_file import load_site
-    from hqml.hpc.ssh import hold
-    from hqml.hpc.tunnel import shown
-    from hqml.hpc.tunnel import tunnel as made_for
+    from hqml.hpc.remote.ssh import hold
+    from hqml.hpc.remote.tunnel import shown
+    from hqml.hpc.remote.tunnel import tunnel as made_for
+    from hqml.hpc.sites.file import load_site
 
     made = made_for(load_site(site), host, **way)
     if out is not None:

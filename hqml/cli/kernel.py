@@ -30,7 +30,7 @@ def _place_options(command: Command) -> Command:
 
 
 def _folder(prefix: str | None, sys_prefix: bool) -> Path:
-    from hqml.hpc.kernel_files import kernels_folder
+    from hqml.hpc.kernels.files import kernels_folder
 
     if prefix is not None and sys_prefix:
         raise click.UsageError("--prefix and --sys-prefix both say where; drop one of them")
@@ -87,11 +87,11 @@ def install(
       hqml kernel install --site juwels --stage 2024 --needs "torch, mpi" --on booster --venv ~/venvs/hqml
       hqml kernel install --site lumi --container ~/hqml.sif --on booster --env OMP_NUM_THREADS=7
     """
-    from hqml.hpc.kernel import plan
-    from hqml.hpc.kernel_files import can_check, check
-    from hqml.hpc.kernel_files import install as write
+    from hqml.hpc.kernels.files import can_check, check
+    from hqml.hpc.kernels.files import install as write
+    from hqml.hpc.kernels.kernel import plan
     from hqml.hpc.needs import read_needs
-    from hqml.hpc.site_file import load_site
+    from hqml.hpc.sites.file import load_site
 
     folder, found = _folder(prefix, sys_prefix), load_site(site)
     kernel = plan(
@@ -125,7 +125,7 @@ def install(
 @json_option
 def list_(prefix: str | None, sys_prefix: bool, as_json: bool) -> None:
     """List the kernels that hqml wrote; `jupyter kernelspec list` shows the others as well."""
-    from hqml.hpc.kernel_files import installed
+    from hqml.hpc.kernels.files import installed
 
     folder = _folder(prefix, sys_prefix)
     found = installed(folder)
@@ -144,7 +144,7 @@ def list_(prefix: str | None, sys_prefix: bool, as_json: bool) -> None:
 @_place_options
 def remove(name: str, prefix: str | None, sys_prefix: bool) -> None:
     """Remove the kernel NAME, if hqml wrote it; of others nothing is touched."""
-    from hqml.hpc.kernel_files import remove as take_away
+    from hqml.hpc.kernels.files import remove as take_away
 
     place = take_away(name, _folder(prefix, sys_prefix))
     click.echo(f"removed {place}" if not place.exists() else f"removed from {place} what hqml wrote; the rest stays")
@@ -157,8 +157,8 @@ def _cell(value: Any) -> Any:
 def _container(image: str | None, binds: Sequence[str]) -> Container | None:
     from hqml.errors import ParameterError
     from hqml.hpc.workflow import Container
-    from hqml.hpc.workflow_values import bind
-    from hqml.hpc.workflow_values import image as file
+    from hqml.hpc.workflows.values import bind
+    from hqml.hpc.workflows.values import image as file
 
     if image is None:
         if binds:

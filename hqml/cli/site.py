@@ -15,7 +15,7 @@ from hqml.cli.options import json_option
 if TYPE_CHECKING:
     from hqml.hpc.host import Host
     from hqml.hpc.site import Site
-    from hqml.hpc.software_report import Report
+    from hqml.hpc.software.report import Report
 
 _host_option = click.option(
     "--host", metavar="LOGIN", help="A login node, as ~/.ssh/config calls it.  [default: this machine]"
@@ -44,7 +44,7 @@ def list_sites(as_json: bool) -> None:
     """List the sites, with the file that each comes from; a wrong file is a warning."""
     from hqml.cli.site_shown import summary
     from hqml.errors import FormatError
-    from hqml.hpc.site_file import read_site, site_names
+    from hqml.hpc.sites.file import read_site, site_names
 
     sites, wrong = [], []
     for path in site_names().values():
@@ -76,7 +76,7 @@ def show_site(site: str, stage: str | None, as_json: bool) -> None:
       hqml site show juwels --stage 2024
     """
     from hqml.cli import site_shown
-    from hqml.hpc.site_file import load_site
+    from hqml.hpc.sites.file import load_site
 
     found = load_site(site)
     if as_json:
@@ -138,8 +138,8 @@ def probe(out: str | None, host: str | None) -> None:
     """
     from hqml.errors import FormatError
     from hqml.files import check_writable, replacing
-    from hqml.hpc.probe import probe as look
-    from hqml.hpc.site_draft import draft
+    from hqml.hpc.probing.draft import draft
+    from hqml.hpc.probing.probe import probe as look
 
     if out is not None:
         if Path(out).exists():
@@ -160,14 +160,14 @@ def _cell(value: Any) -> Any:
 
 def _host(name: str | None) -> Host:
     from hqml.hpc.host import LocalHost
-    from hqml.hpc.ssh import SshHost
+    from hqml.hpc.remote.ssh import SshHost
 
     return LocalHost() if name is None else SshHost(name)
 
 
 def _check_files(name: str | None, as_json: bool) -> None:
     from hqml.cli.site_shown import summary
-    from hqml.hpc.site_file import load_site, read_site, site_names
+    from hqml.hpc.sites.file import load_site, read_site, site_names
 
     sites = [load_site(name)] if name is not None else [read_site(path) for path in site_names().values()]
     if as_json:
@@ -185,10 +185,10 @@ def _counted(found: Mapping[str, Any]) -> str:
 def _check_needs(name: str, needs: str, stage: str | None, on: str | None, host: str | None, as_json: bool) -> None:
     """Args: host: None: this machine; "": the live system is not asked."""
     from hqml.errors import BackendError
-    from hqml.hpc.module_system import live_software
     from hqml.hpc.needs import read_needs
-    from hqml.hpc.site_file import load_site
-    from hqml.hpc.software_report import report
+    from hqml.hpc.sites.file import load_site
+    from hqml.hpc.software.report import report
+    from hqml.hpc.software.system import live_software
 
     site: Site = load_site(name)
     wanted = read_needs(needs)

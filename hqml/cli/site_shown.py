@@ -11,9 +11,9 @@ import click
 from hqml.cli import show
 from hqml.hpc.amounts import shown_time
 from hqml.hpc.site import Module, Node, Partition, Quantum, Site, Stage
-from hqml.hpc.software_names import need_name
-from hqml.hpc.software_report import HEADER, LIVE_HEADER, Report
-from hqml.hpc.toolchains import module_name
+from hqml.hpc.software.names import need_name
+from hqml.hpc.software.report import HEADER, LIVE_HEADER, Report
+from hqml.hpc.software.toolchains import module_name
 
 
 def summary(site: Site) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Where a scheduler's commands run: this machine, or one that OpenSSH reaches (`hqml.hpc.ssh`)."""
+"""Where a scheduler's commands run: this machine, or one that OpenSSH reaches (`hqml.hpc.remote.ssh`)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What a site is: modules of nodes, partitions with limits, software in stages, and how its jobs are started.
 
-The values are data, in `sites/*.yaml`; `hqml.hpc.site_file` reads them.
+The values are data, in `sites/*.yaml`; `hqml.hpc.sites.file` reads them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a workflow is: steps on kinds of module, each after others; some of them several components at the same time.
 
-`hqml.hpc.workflow_file` reads workflows, and says in which units users write them.
+`hqml.hpc.workflows.file` reads workflows, and says in which units users write them.
 """
 
 from __future__ import annotations

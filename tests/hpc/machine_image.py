@@ -10,7 +10,7 @@ import sys
 from importlib.metadata import distribution
 from pathlib import Path
 
-from hqml.hpc.pins import installed_pins
+from hqml.hpc.containers.pins import installed_pins
 
 TOOLS = ("bash", "cat", "mkdir", "sha256sum", "sleep")
 _UNUSED = ("test", "tests", "idlelib", "site-packages", "__pycache__", "lib2to3", "turtledemo", "tkinter")

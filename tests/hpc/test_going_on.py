@@ -7,7 +7,6 @@ import time
 from typing import Any
 
 import pytest
-
 from miniature.runs import Run
 from miniature.system import Miniature
 

@@ -10,12 +10,12 @@ import pytest
 
 from hqml.errors import HostError
 from hqml.hpc.host import LocalHost
-from hqml.hpc.module_shell import check_loads, try_loads
-from hqml.hpc.module_system import Live, live_software, with_live
-from hqml.hpc.modules import resolve
 from hqml.hpc.needs import read_needs
 from hqml.hpc.site import Package, Site, Software, Source, Stage
-from hqml.hpc.software_report import report
+from hqml.hpc.software.modules import resolve
+from hqml.hpc.software.report import report
+from hqml.hpc.software.shell import check_loads, try_loads
+from hqml.hpc.software.system import Live, live_software, with_live
 
 LMOD = Path("/usr/share/lmod/lmod/init/bash")
 MODULECMD = shutil.which("modulecmd.tcl", path="/usr/lib/x86_64-linux-gnu:/usr/lib:/usr/share/Modules/libexec")

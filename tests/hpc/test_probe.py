@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("yaml", reason="pyyaml is missing: pip install 'hqml[hpc]'")
 pytest.importorskip("pydantic", reason="pydantic is missing: pip install 'hqml[hpc]'")
 
-from hqml.hpc.site_file import read_site
+from hqml.hpc.sites.file import read_site
 
 MINIATURE = Path(__file__).with_name("miniature")
 

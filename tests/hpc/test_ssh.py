@@ -20,10 +20,10 @@ import pytest
 from ssh_servers import SSHD, Servers, free_port, wait_for
 
 from hqml.errors import HostError
-from hqml.hpc import rsync, staging
+from hqml.hpc.remote import rsync, staging
+from hqml.hpc.remote.ssh import SshHost, hold, ssh_command
+from hqml.hpc.remote.tunnel import tunnel
 from hqml.hpc.site import Module, Quantum, Site
-from hqml.hpc.ssh import SshHost, hold, ssh_command
-from hqml.hpc.tunnel import tunnel
 
 missing = [name for name in ("ssh", "ssh-keygen", "rsync") if shutil.which(name) is None]
 missing += [] if SSHD else ["sshd"]
@@ -233,7 +233,7 @@ def test_a_bashrc_that_prints_keeps_rsync_from_working_and_is_told(servers, tmp_
 
 def asked(servers, name: str, question: bytes, answer: bytes) -> str:
     """What a command of a host prints when somebody answers what ssh asks on the terminal."""
-    code = f"from hqml.hpc.ssh import SshHost; print(SshHost({name!r}).run(['echo', 'let', 'in']).out)"
+    code = f"from hqml.hpc.remote.ssh import SshHost; print(SshHost({name!r}).run(['echo', 'let', 'in']).out)"
     child, terminal = pty.fork()
     if child == 0:
         os.execv(sys.executable, [sys.executable, "-c", code])

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import yaml
-
 from miniature.layout import GPUS_A_NODE, LMOD, Layout
 from miniature.software import load, software
 
@@ -15,6 +13,8 @@ _PROVIDED = {"Python": "python", "MPICH": "mpi", "PyTorch": "torch", "Ocean": "d
 
 def site_yaml(layout: Layout, endpoint: str) -> str:
     """The text of miniature.yaml."""
+    import yaml  # late: of `make test` too this package is imported, where it may be missing
+
     content: dict[str, Any] = {
         "title": "Miniature modular system",
         "scheduler": "slurm",

@@ -82,7 +82,7 @@ def missing() -> str | None:
     if not LMOD.exists():
         return "Lmod is missing: apt-get install --no-install-recommends lmod"
     if mpich_version() is None:
-        return "MPICH is missing: make build/mpich"
+        return "MPICH is missing: make build/mpich/bin/mpiexec"
     return None
 
 

@@ -1,0 +1,1 @@
+"""A draft of a site file from a live system."""

@@ -1,0 +1,1 @@
+"""Another machine: OpenSSH, rsync, the road to an annealer."""

@@ -1,0 +1,220 @@
+"""Give the scripts of a run to Slurm, each once, in such an order that each step knows what it comes after.
+
+`jobs.json` is written after every sbatch. When one of them fails, or this process is ended, what has been submitted
+stays in the queue; the same call goes on with the rest.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from hqml.errors import ParameterError
+from hqml.hpc.host import Answer, Host
+from hqml.hpc.run import LOGS, STATE, Job, Jobs, Manifest, read_jobs, read_manifest, write_json
+from hqml.hpc.runs import slurm
+from hqml.hpc.runs.claim import claimed
+from hqml.hpc.runs.refusals import Refused, advice, checked, message
+from hqml.hpc.runs.states import ACTIVE, UNFINISHED_STATES, StepStatus
+from hqml.hpc.runs.status import state_name, statuses_of, task_numbers
+from hqml.options import unlike
+
+
+@dataclass(frozen=True)
+class Order:
+    """A job to submit, some tasks of its array alone where `tasks` says so."""
+
+    job: Job
+    tasks: tuple[int, ...] | None = None
+
+
+def submit(folder: str | os.PathLike[str], host: Host, only: Iterable[str] | None = None) -> Jobs:
+    """Submit the steps of a run that were not submitted yet.
+
+    Steps whose predecessor has failed already are left out; `hqml.hpc.runs.resume.resume` takes both again.
+
+    Args:
+        folder: of the run, on this machine.
+        host: where sbatch is.
+        only: names of steps; all where none is named.
+
+    Raises:
+        Refused: sbatch has failed. The message says what helps.
+        HostError: the host cannot be reached, or has no Slurm.
+        ParameterError: there is no such step, one comes after another one that is not submitted, or another process
+            is at work on the run.
+        FormatError: the folder is no run's.
+    """
+    manifest = read_manifest(folder)
+    chosen = chosen_steps(manifest, only or ())
+    with claimed(folder):
+        jobs = adopted(manifest, known_jobs(folder, host), host)
+        found = {one.step: one for one in statuses_of(manifest, jobs, host)}
+        return submit_orders(folder, manifest, jobs, host, list(possible(manifest, chosen, found)), found)
+
+
+def known_jobs(folder: str | os.PathLike[str], host: Host) -> Jobs:
+    """What was submitted so far. Where nothing was, the run is in this folder itself.
+
+    Raises:
+        ParameterError: it was submitted through another host.
+    """
+    jobs = read_jobs(folder) or Jobs(host.name, os.path.abspath(folder))
+    if jobs.host != host.name:
+        raise ParameterError(f"{folder} was submitted through {jobs.host or 'this machine'}, not {host.name or 'here'}")
+    return replace(jobs, folder=jobs.folder or os.path.abspath(folder))
+
+
+def chosen_steps(manifest: Manifest, only: Iterable[str]) -> list[str]:
+    """Names of steps, checked; all where none is named.
+
+    Raises:
+        ParameterError: there is no such step.
+    """
+    steps = [job.step for job in manifest.jobs]
+    chosen = list(dict.fromkeys(only)) or steps
+    for step in chosen:
+        if step not in steps:
+            raise ParameterError(f"{manifest.workflow} has no step {step!r}{unlike(step, steps)}")
+    return chosen
+
+
+def possible(manifest: Manifest, chosen: Sequence[str], found: Mapping[str, StepStatus]) -> Iterator[Order]:
+    """Those that were never submitted and do not come after a step that has not ended well."""
+    coming: set[str] = set()
+    for job in manifest.jobs:
+        if job.step not in chosen or not found[job.step].never_submitted:
+            continue
+        stuck = [step for step in job.after if step not in coming and found[step].state in UNFINISHED_STATES]
+        for step in stuck:
+            if found[step].never_submitted and step not in chosen:
+                raise ParameterError(f"{job.step} comes after {step}, which is not submitted; submit it as well")
+        if not stuck:
+            coming.add(job.step)
+            yield Order(job)
+
+
+def adopted(manifest: Manifest, jobs: Jobs, host: Host) -> Jobs:
+    """Find jobs of this run in the queue that `jobs` lacks, since this process was ended before it could write them.
+
+    Their scripts tell them from others.
+    """
+    answer = checked(host.run(slurm.own_queue()), "squeue")
+    identifiers = {step: list(ids) for step, ids in jobs.identifiers.items()}
+    steps = {f"{jobs.folder}/{job.script}": job.step for job in manifest.jobs}
+    for one in slurm.in_queue(answer):
+        step = steps.get(one.command)
+        if step is not None and one.component == 0 and one.job not in identifiers.setdefault(step, []):
+            identifiers[step].append(one.job)
+    return replace(jobs, identifiers={step: tuple(ids) for step, ids in identifiers.items() if ids})
+
+
+def submit_orders(
+    folder: str | os.PathLike[str],
+    manifest: Manifest,
+    jobs: Jobs,
+    host: Host,
+    orders: Sequence[Order],
+    found: Mapping[str, StepStatus],
+) -> Jobs:
+    """Submit jobs one after another, and write down each.
+
+    Args:
+        folder: of the run, on this machine.
+        manifest: of the run.
+        jobs: what was submitted before.
+        host: where sbatch is.
+        orders: what to submit, each behind what it comes after.
+        found: how the steps stood before.
+
+    Raises:
+        Refused: sbatch has failed.
+    """
+    write_json(jobs, folder)
+    make_folders(jobs, host, orders)
+    fresh: dict[str, Order] = {}
+    for order in orders:
+        after = [one for step in order.job.after for one in _awaited(step, jobs, found, fresh)]
+        answer = host.run(command(manifest, jobs.folder, order, after), timeout=300)
+        number = slurm.submitted(answer.out)
+        if answer.status != 0 or number is None:
+            raise Refused(_refused(order.job.step, answer, folder, fresh))
+        fresh[order.job.step] = order
+        ids = (*jobs.identifiers.get(order.job.step, ()), number)
+        jobs = replace(jobs, identifiers={**jobs.identifiers, order.job.step: ids})
+        write_json(jobs, folder)
+    return jobs
+
+
+def make_folders(jobs: Jobs, host: Host, orders: Sequence[Order] = ()) -> None:
+    """Make the folders that a run needs, and forget how the tasks ended that are submitted again."""
+    run = jobs.folder
+    checked(host.run(["mkdir", "-p", "--", f"{run}/{LOGS}", f"{run}/{STATE}"]), "mkdir")
+    old = [f"{run}/{STATE}/{name}" for order in orders for name in state_names(order)]
+    for first in range(0, len(old), 500):
+        checked(host.run(["rm", "-f", "--", *old[first : first + 500]]), "rm")
+
+
+def state_names(order: Order) -> list[str]:
+    """Names of the files in which a job's script says how it, or each task of its array, ended."""
+    tasks = task_numbers(order.job) if order.tasks is None else order.tasks
+    return [state_name(order.job.step, task) for task in tasks]
+
+
+def command(manifest: Manifest, run: str, order: Order, after: Sequence[str]) -> list[str]:
+    """The command line that submits a job.
+
+    Args:
+        manifest: of the run.
+        run: its folder, on the host.
+        order: the job.
+        after: numbers of jobs that must have ended well.
+
+    Raises:
+        ParameterError: Slurm cannot be given this folder.
+    """
+    for letter in ",%\\\n":
+        if letter in run:
+            raise ParameterError(f"{run}: Slurm gives {letter!r} a meaning of its own; choose a folder without it")
+    job = order.job
+    return slurm.sbatch(
+        f"{run}/{job.script}",
+        chdir=manifest.folder,
+        output=f"{run}/{LOGS}/{'%x-%A_%a.out' if job.tasks else '%x-%j.out'}",
+        run=run,
+        after=after,
+        array="" if order.tasks is None else slurm.array(order.tasks, job.at_once),
+    )
+
+
+def dry_commands(manifest: Manifest, folder: str | os.PathLike[str]) -> list[list[str]]:
+    """The command lines of a whole run, with steps in angles in place of the numbers that sbatch would answer."""
+    run = os.path.abspath(folder)
+    return [command(manifest, run, Order(job), [f"<{step}>" for step in job.after]) for job in manifest.jobs]
+
+
+def _awaited(step: str, jobs: Jobs, found: Mapping[str, StepStatus], fresh: Mapping[str, Order]) -> list[str]:
+    """Numbers to wait for: the job of a step, and what goes on of earlier arrays of it.
+
+    Slurm takes no dependency on a job that it has forgotten, so nothing waits for what is done.
+    """
+    ids = jobs.identifiers.get(step, ())
+    active = [task for task in found[step].tasks if task.state in ACTIVE]
+    if step in fresh:
+        again = fresh[step].tasks
+        return [ids[-1], *(task.job for task in active if again is not None and task.task not in again)]
+    if found[step].state == "done" or not ids:
+        return []
+    return [ids[-1]] if len(ids) == 1 or not active else [task.job for task in active]
+
+
+def _refused(step: str, answer: Answer, folder: str | os.PathLike[str], fresh: Iterable[str]) -> str:
+    said = message(answer.err or answer.out) or f"sbatch has answered {answer.out.strip()!r}"
+    sent = list(fresh)
+    kept = f"{', '.join(sent)} stay{'s' * (len(sent) == 1)} in the queue, and the" if sent else "The"
+    return (
+        f"{step}: Slurm says: {said}. What helps: {advice(answer.err)}. {kept} same command goes on with the rest"
+        f"{f'; `hqml job cancel {Path(folder)}` cancels' if sent else ''}"
+    )

@@ -1,0 +1,1 @@
+"""Site files: read, checked, and those that come with hqml."""

@@ -1,0 +1,1 @@
+"""What can be loaded: needs resolved to modules, the live module system, reports."""

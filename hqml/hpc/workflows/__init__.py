@@ -1,0 +1,1 @@
+"""Workflow files: read, and checked against a site."""

@@ -1,0 +1,144 @@
+"""What a workflow may do at a site and had better not."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+from hqml.errors import ParameterError
+from hqml.hpc.site import Site
+from hqml.hpc.software.modules import resolve
+from hqml.hpc.workflow import Component, Step, Workflow
+from hqml.hpc.workflows.limits import Request, called, fitting, request_of
+
+_OLD = timedelta(days=365)
+"""Sites change their partitions about once a year."""
+
+_MOST_TASKS = 1000
+"""Of an array, where a site has not changed it: MaxArraySize of `man slurm.conf` is 1001, and tasks count from 0."""
+
+_SIGNAL_EARLY = 60.0
+"""Seconds that a signal may come before its time: `man sbatch`, --signal."""
+
+
+def warnings(workflow: Workflow, site: Site, today: date | None = None) -> list[str]:
+    """What to think over, a line each; of a workflow that `hqml.hpc.workflows.checks.check` takes.
+
+    Args:
+        workflow: to run.
+        site: where.
+        today: None: by the clock.
+    """
+    found = [*_age(site, today or date.today()), *_of_site(workflow, site)]
+    for step in workflow.steps:
+        found += [f"{step.name}: {one}" for one in _of_step(step, site)]
+        for component in step.components:
+            name = f"{step.name}.{component.name}" if step.together else step.name
+            found += [f"{name}: {one}" for one in _of_component(workflow, site, step, component)]
+    return [*found, *_sooner(workflow, site)]
+
+
+def _age(site: Site, today: date) -> Iterator[str]:
+    dates = [date.fromisoformat(one.date) for one in site.sources.values()]
+    if site.scheduler != "none" and dates and today - min(dates) > _OLD:
+        yield f"what is known of {site.name} is of {min(dates)} in part; `hqml site probe` tells what holds there now"
+
+
+def _of_site(workflow: Workflow, site: Site) -> Iterator[str]:
+    """What another site needs and this one has not: only `site:` should have to change."""
+    if workflow.stage is not None and not site.software.stages:
+        yield f"stage {workflow.stage} is left out: {site.name} has no stages of software"
+    asking = [one.name for step in workflow.steps for one in step.components if one.memory_gb is not None]
+    if asking and not site.launch.memory:
+        names = ", ".join(asking)
+        yield f"memory of {names} is left out: jobs of {site.name} must not ask for it, it comes with the CPUs"
+
+
+def _of_step(step: Step, site: Site) -> Iterator[str]:
+    if step.sweep:
+        text = " ".join(_words(component) for component in step.components)
+        unused = [name for name in step.sweep[0] if not re.search(rf"{name}(?!\w)", text)]
+        if unused:
+            names = " or ".join(f"${name}" for name in unused)
+            yield f"nothing in run says {names}, so that tasks of the sweep may do the same"
+        if site.scheduler == "slurm" and len(step.sweep) > _MOST_TASKS:
+            yield f"{len(step.sweep)} tasks are more than many sites let an array have ({_MOST_TASKS})"
+    if step.checkpoint and site.scheduler == "slurm" and step.seconds - step.checkpoint.before <= _SIGNAL_EARLY:
+        yield "Slurm may send the signal up to a minute early, which here is at the start; lower before, or raise time"
+
+
+def _words(component: Component) -> str:
+    run = component.run
+    return run if isinstance(run, str) else f"{run.function} {dict(run.arguments)}"
+
+
+def _of_component(workflow: Workflow, site: Site, step: Step, component: Component) -> Iterator[str]:
+    yield from _software(workflow, site, component)
+    yield from _program(site, component)
+    if component.quantum and component.quantum.token_file and component.quantum.token_file[0] not in "/~$":
+        yield f"{component.quantum.token_file} is in the workflow's folder, which --host copies; keep it elsewhere"
+    try:
+        request = request_of(site, step, component)
+    except ParameterError:
+        return
+    if site.scheduler == "slurm":
+        yield from _idle(request)
+
+
+def _software(workflow: Workflow, site: Site, component: Component) -> Iterator[str]:
+    if component.container is not None:
+        if site.scheduler == "none" and not (shutil.which("apptainer") or shutil.which("singularity")):
+            yield "containers need apptainer, which is not on this machine's PATH"
+        return
+    try:
+        missing = resolve(site, component.needs, kind=site.host(component.on).kind, stage=workflow.stage).missing
+    except ParameterError:
+        return
+    for one in missing:
+        if workflow.venv is not None and one.wheel:
+            yield f"{one.need} is not in {one.where}; the venv {workflow.venv} must have it"
+
+
+def _program(site: Site, component: Component) -> Iterator[str]:
+    first = component.run.split()[0] if isinstance(component.run, str) else ""
+    if first in ("mpirun", "mpiexec"):
+        yield f"{first} would start ranks within each task; write mpi: true, tasks: N and the program alone"
+
+
+def _idle(request: Request) -> Iterator[str]:
+    """Nodes that are paid for and not used."""
+    name, node = called(request.partition), request.node
+    if node.gpus and not request.component.gpus and request.launch.gpus != "none":
+        yield f"nodes of {name} have GPUs, and none is asked; write gpus: {node.gpus}, or take another module"
+    tasks = len(request.step.sweep)
+    if tasks > 1 and request.partition.whole_nodes and request.cpus_per_node < node.cores:
+        yield (
+            f"each of the {tasks} tasks of the sweep has a whole node of {name} with {node.cores} cores; "
+            "let a task try several values"
+        )
+
+
+def _sooner(workflow: Workflow, site: Site) -> Iterator[str]:
+    """Steps that fit a partition for tests, where jobs start sooner; one line a partition."""
+    steps: dict[str, list[str]] = {}
+    for step in workflow.steps:
+        for component in step.components:
+            try:
+                request = request_of(site, step, component)
+            except ParameterError:
+                continue
+            for name in _for_tests(request):
+                steps.setdefault(name, []).append(f"{step.name}.{component.name}" if step.together else step.name)
+    for name, fit in steps.items():
+        yield f"{', '.join(fit)}: for a trial, partition: {name} takes this too and may start it sooner"
+
+
+def _for_tests(request: Request) -> Iterator[str]:
+    if not request.partition.purpose and request.component.partition is None:
+        for other in fitting(request):
+            is_like = bool(other.node.gpus) == bool(request.node.gpus)
+            if "test" in other.partition.purpose and is_like:
+                yield called(other.partition)
+                return

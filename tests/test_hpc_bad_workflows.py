@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from hqml.errors import FormatError
 from hqml.hpc.sites.file import load_site
-from hqml.hpc.workflows.checks import check, warnings
+from hqml.hpc.workflows.advice import warnings
+from hqml.hpc.workflows.checks import check
 from hqml.hpc.workflows.file import open_workflow
 from hqml.specs.nodes import read_yaml
 
@@ -80,6 +81,26 @@ WRONG: dict[str, tuple[str, str, str]] = {
     "no time": (STEP.replace("    time: 10m\n", ""), "3: steps.train.time: this key is missing", ""),
     "nothing to run": (STEP.replace("    run: python train.py\n", ""), "3: steps.train.run: this key is missing", ""),
     "an empty command": (STEP.replace("python train.py", '" "'), "6: steps.train.run: is empty", ""),
+    "a command that is no text": (
+        STEP.replace("python train.py", "true"),
+        "6: steps.train.run: must be a string, found True; write it in quotes",
+        "",
+    ),
+    "a command with a colon": (
+        STEP.replace("python train.py", "echo a: b"),
+        "6: cannot be read as YAML: mapping values are not allowed here; quote text that has ': ' in it",
+        "check the indentation",
+    ),
+    "the only step after another": (
+        with_keys("after: prepar"),
+        "7: steps.train.after: there is no step 'prepar'; this is the only one",
+        "",
+    ),
+    "a venv and a container": (
+        with_keys("venv: ~/v", "container: a.sif"),
+        "7: steps.train.venv: a container has its own Python; leave venv or container out",
+        "",
+    ),
     "a command as a list": (STEP.replace("python train.py", "[a, b]"), "6: steps.train.run: must be a string", "found"),
     "a name with a blank": (with_head("name: my flow"), "1: name: a name has up to 64 letters, digits, - and _", ""),
     "a step's name with a dot": (STEP.replace("train:", "a.b:"), "3: steps.a.b: a name has", "found 'a.b'"),
@@ -251,6 +272,21 @@ WRONG: dict[str, tuple[str, str, str]] = {
     "a value that is a list": (with_keys("sweep: {seed: [[1]]}"), "7: steps.train.sweep.seed[0]: must be text", ""),
     "Slurm's array": (with_keys("sweep: 0-9"), "7: steps.train.sweep: must be a mapping, found '0-9'", ""),
     "a sweep over the shell's variable": (with_keys("sweep: {SECONDS: [1, 2]}"), "7: steps.train.sweep.SECONDS:", ""),
+    "a sweep over what modules say": (
+        with_keys("sweep: {PATH: [1, 2]}"),
+        "7: steps.train.sweep.PATH: would replace what the modules say",
+        "",
+    ),
+    "a sweep over libraries": (
+        with_keys("sweep: [{LD_LIBRARY_PATH: a}]"),
+        "7: steps.train.sweep[0].LD_LIBRARY_PATH: would replace what the modules say",
+        "",
+    ),
+    "a sweep over secrets": (
+        with_keys("sweep: {HF_TOKEN: [a, b]}"),
+        "7: steps.train.sweep.HF_TOKEN: a secret belongs into no script",
+        "",
+    ),
     "a sweep over the environment": (
         with_keys("sweep: {seed: [1, 2]}", "environment: {seed: 3}"),
         "7: steps.train.sweep.seed: seed is in the environment as well",
@@ -290,7 +326,47 @@ WRONG: dict[str, tuple[str, str, str]] = {
     ),
     "an unknown signal": (
         with_keys("checkpoint: {signal: KILL}"),
-        "7: steps.train.checkpoint.signal: must be 'USR1', 'USR2', 'INT' or 'TERM', found 'KILL'",
+        "7: steps.train.checkpoint.signal: must be USR1 or USR2, the signals that Slurm hands on",
+        "found 'KILL'",
+    ),
+    "a signal that ends the job": (
+        with_keys("checkpoint: {signal: TERM}"),
+        "7: steps.train.checkpoint.signal: must be USR1 or USR2, the signals that Slurm hands on",
+        "found 'TERM'",
+    ),
+    "a signal that srun keeps": (
+        with_keys("checkpoint: {signal: INT}"),
+        "7: steps.train.checkpoint.signal: must be USR1 or USR2, the signals that Slurm hands on",
+        "found 'INT'",
+    ),
+    "QPU time of several tasks": (
+        with_keys("quantum: {seconds: 2}", "tasks: 4").replace("cluster", "quantum"),
+        "7: steps.train.quantum: each of its 4 tasks would use so much QPU time; ask for one task",
+        "",
+    ),
+    "QPU time of several nodes": (
+        with_keys("quantum: {seconds: 2}", "nodes: 2").replace("cluster", "quantum"),
+        "7: steps.train.quantum: each of its 2 tasks would use so much QPU time",
+        "",
+    ),
+    "QPU time of several workers": (
+        with_keys("quantum: {seconds: 2}", "gpus: 4", "launch: torchrun").replace("python train.py", "train.py"),
+        "7: steps.train.quantum: each of its 4 tasks would use so much QPU time",
+        "on one node without GPUs",
+    ),
+    "an argument of no sweep": (
+        STEP.replace("python train.py", "{python: 'train:main', arguments: {out: $HOME}}"),
+        "6: steps.train.run.arguments.out: no sweep of this step has HOME",
+        "os.environ",
+    ),
+    "an argument of another sweep": (
+        with_keys("sweep: {seed: [1, 2]}").replace("python train.py", "{python: 'train:main', arguments: {s: $sed}}"),
+        "6: steps.train.run.arguments.s: no sweep of this step has sed",
+        "did you mean 'seed'?",
+    ),
+    "a number that is text as well": (
+        with_keys("sweep: [{x: 1, y: 1}, {x: '1', y: 2}]"),
+        "7: steps.train.sweep[1]: x is 1 with quotes in one task, and without in another",
         "",
     ),
     "a checkpoint of words": (with_keys("checkpoint: always"), "7: steps.train.checkpoint: must be true, or", ""),
@@ -363,7 +439,7 @@ def test_one_line_says_where_and_what(case: str, tmp_path: Path) -> None:
 
 
 def test_there_are_enough_of_them() -> None:
-    assert len(WRONG) == 111
+    assert len(WRONG) == 126
     assert len({begins for _, begins, _ in WRONG.values()}) > 100
 
 

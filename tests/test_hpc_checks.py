@@ -16,7 +16,8 @@ from hqml import hpc
 from hqml.errors import FormatError
 from hqml.hpc.site import Launch, Module, Node, Package, Partition, Quantum, Site, Software, Source, Stage
 from hqml.hpc.sites.file import load_site, site_names
-from hqml.hpc.workflows.checks import check, warnings
+from hqml.hpc.workflows.advice import warnings
+from hqml.hpc.workflows.checks import check
 from hqml.hpc.workflows.file import open_workflow
 
 CPU = Node(cores=48, threads_per_core=2, memory_gb=96)
@@ -188,6 +189,26 @@ WRONG: dict[str, tuple[str, str]] = {
         step(head="account: a\nsetup: [ulimit -c 0, if true]"),
         "3: setup[1]: bash cannot read this: syntax error: unexpected end of file",
     ),
+    "an open here-document": (
+        step().replace("run: ./x", "run: |\n      cat <<END\n      text"),
+        "7: steps.a.run: bash cannot read this: line 2: warning: here-document at line 1 delimited by end-of-file",
+    ),
+    "a brace that closes what hqml has opened": (
+        step().replace("./x", '"true; }"'),
+        "7: steps.a.run: bash cannot read this: syntax error near unexpected token `}'",
+    ),
+    "a line that goes on in what hqml writes": (
+        step().replace("./x", "echo a \\"),
+        "7: steps.a.run: bash cannot read this: it leaves something open",
+    ),
+    "two steps whose errors cancel each other out": (
+        step().replace("./x", "'echo \"a'") + "  b: {on: cluster, time: 1h, run: 'echo b\"'}\n",
+        "7: steps.a.run: bash cannot read this: unexpected EOF while looking for matching `\"'",
+    ),
+    "setup that only the next program closes": (
+        step(head="account: a\nsetup: ['if true', then]").replace("./x", "./x; fi"),
+        "3: setup[0]: bash cannot read this: syntax error: unexpected end of file",
+    ),
     "the first of several": (
         step("gpus: 8", "partition: x", time="90d", head="stage: '1'"),
         "1: account: this key is missing",
@@ -207,6 +228,9 @@ def test_what_a_site_refuses(case: str, tmp_path: Path) -> None:
 
 TAKEN = {
     "the usual": step(),
+    "a condition of several lines of setup": step(head="account: a\nsetup: ['if true', then, 'ulimit -c 0', fi]"),
+    "a comment": step().replace("./x", "'./x # and no more'"),
+    "a here-document": step().replace("run: ./x", "run: |\n      cat <<END\n      it's\n      END"),
     "a module by its name": step(on="jc"),
     "the largest": step("nodes: 8", "tasks: 768", time="24h"),
     "another partition": step("nodes: 64", "partition: large"),
@@ -216,7 +240,7 @@ TAKEN = {
     "software of a venv": step("needs: torch>=2.5, horovod", head="account: a\nvenv: ~/v"),
     "software of a container": step("needs: torch>=2.5, cuda", "container: a.sif"),
     "an annealer with a licence": step("quantum: {seconds: 1, licences: 1}", on="quantum"),
-    "an annealer beside the cluster": step("quantum: {seconds: 1}", "partition: devel", "tasks: 2", on="qc"),
+    "an annealer beside the cluster": step("quantum: {seconds: 1}", "partition: devel", on="qc"),
 }
 
 
@@ -299,7 +323,86 @@ def test_warnings_say_what_to_think_over(tmp_path: Path) -> None:
     [ranks] = told(tmp_path, step("gpus: 4", **long).replace("./x", "mpirun ./x"))
     assert ranks == "a: mpirun would start ranks within each task; write mpi: true, tasks: N and the program alone"
     [token] = told(tmp_path, step("quantum: {seconds: 1, token_file: t}", on="quantum", time="3h"))
-    assert token == "a: t is in the workflow's folder, which --host copies; keep it elsewhere"
+    assert token == "a: t is in the workflow's folder, and --host does not send it; keep it elsewhere"
+
+
+NEEDS = "needs: python"
+HEAD = "account: a\nvenv: ~/v"
+
+# A step on processors for three hours, for which no partition for tests takes it; then all that is told of it.
+ADVICE: dict[str, tuple[str, str | None]] = {
+    "ranks without an MPI": (
+        step("mpi: true", "tasks: 2", time="3h"),
+        "a: mpi: true, and no module with an MPI is loaded; add mpi to needs",
+    ),
+    "ranks with an MPI": (step("mpi: true", "tasks: 2", "needs: mpi", time="3h"), None),
+    "ranks in a container": (step("mpi: true", "tasks: 2", "container: a.sif", time="3h"), None),
+    "torchrun without torch": (
+        step("launch: torchrun", time="3h"),
+        "a: launch: torchrun, and neither needs nor a venv has torch; add torch to needs",
+    ),
+    "torchrun with torch": (step("launch: torchrun", "needs: torch", time="3h"), None),
+    "torchrun with a venv": (step("launch: torchrun", NEEDS, time="3h", head=HEAD), None),
+    "a venv on nothing": (
+        step(time="3h", head=HEAD),
+        "a: the Python of the venv ~/v may need the modules that it was made on, and none is loaded; add python to "
+        "needs",
+    ),
+    "a venv of its own on nothing": (
+        step("venv: ~/own", time="3h"),
+        "a: the Python of the venv ~/own may need the modules that it was made on, and none is loaded; add python to "
+        "needs",
+    ),
+    "a venv on Python": (step(NEEDS, time="3h", head=HEAD), None),
+    "a venv of its own for what the stage lacks": (
+        step("venv: ~/own", "needs: horovod", time="3h", head=HEAD),
+        "a: horovod is not in Stages/2024; the venv ~/own must have it",
+    ),
+    "a function without a file": (
+        step(time="3h").replace("./x", "{python: 'tools.report:main'}"),
+        "a: there is no tools/report.py beside the workflow; so tools.report must be installed where the step runs",
+    ),
+    "a function of a file": (step(time="3h").replace("./x", "{python: 'here:main'}"), None),
+}
+
+
+@pytest.mark.parametrize("case", ADVICE)
+def test_what_programs_may_miss(case: str, tmp_path: Path) -> None:
+    (tmp_path / "here.py").touch()
+    text, expected = ADVICE[case]
+    assert refused(tmp_path, text) is None
+    assert told(tmp_path, text) == ([] if expected is None else [expected])
+
+
+def test_a_warning_that_some_gpus_of_whole_nodes_are_idle(tmp_path: Path) -> None:
+    whole = replace(BOOSTER, partitions=(replace(BOOSTER.partitions[0], whole_nodes=True),))
+    site = replace(SITE, modules=(CLUSTER, whole, ANNEALER))
+    [idle] = told(tmp_path, step("gpus: 1", on="booster", time="3h"), site)
+    assert idle == (
+        "a: jobs have whole nodes of booster with 4 GPUs each, and this asks for 1; write gpus: 4 if the program can "
+        "use them"
+    )
+    assert told(tmp_path, step("gpus: 4", on="booster", time="3h"), site) == []
+
+
+def test_warnings_on_a_machine_without_modules(tmp_path: Path) -> None:
+    text = step("needs: torch>=2.1, mpi", "mpi: true") + "  b: {on: cluster, time: 1h, run: x, needs: mpi}\n"
+    assert told(tmp_path, text, LAPTOP) == [
+        "laptop has no modules, so that nobody looks for needs: torch>=2.1, mpi must be there"
+    ]
+    venv = step(head="account: a\nvenv: own") + "  b: {on: cluster, time: 1h, run: x}\n"
+    assert told(tmp_path, venv, LAPTOP) == [
+        "a, b: venv: own has no bin/activate on this machine; make it, or leave venv out"
+    ]
+    (tmp_path / "own" / "bin").mkdir(parents=True)
+    (tmp_path / "own" / "bin" / "activate").touch()
+    assert told(tmp_path, venv, LAPTOP) == []
+
+
+def test_a_warning_that_each_start_has_the_qpu_time(tmp_path: Path) -> None:
+    keys = ("quantum: {seconds: 1}", "checkpoint: {requeues: 3}")
+    [again] = told(tmp_path, step(*keys, on="quantum", time="3h"))
+    assert again.startswith("a: each of up to 4 starts may use the QPU time")
 
 
 def test_warnings_about_sweeps(tmp_path: Path) -> None:
@@ -314,6 +417,34 @@ def test_warnings_about_sweeps(tmp_path: Path) -> None:
 def test_a_warning_that_may_come_at_the_start(tmp_path: Path) -> None:
     [early] = told(tmp_path, step("gpus: 1", "checkpoint: {before: 90s}", on="booster", time="2m"))
     assert early.startswith("a: Slurm may send the signal up to a minute early")
+
+
+def loose(site: Site) -> Site:
+    """The site, whose first partition's limits no source tells."""
+    first, *others = site.modules
+    usual, *rest = first.partitions
+    return replace(site, modules=(replace(first, partitions=(replace(usual, firm=False), *rest)), *others))
+
+
+def test_limits_that_no_source_tells_are_warnings(tmp_path: Path) -> None:
+    beyond = step("nodes: 65", time="4d")
+    assert refused(tmp_path, beyond) is not None
+    assert refused(tmp_path, beyond, loose(SITE)) is None
+    unknown = "a: {} asked; no source tells the limit of batch; known to work: {}"
+    lines = told(tmp_path, beyond, loose(SITE))
+    assert [line for line in lines if "no source" in line] == [
+        unknown.format("65 nodes are", "8"),
+        unknown.format("4d is", "1d"),
+    ]
+    assert not [line for line in told(tmp_path, step("nodes: 8"), loose(SITE)) if "no source" in line]
+    assert refused(tmp_path, step("gpus: 4"), loose(SITE)) is not None
+
+
+def test_a_partition_whose_limits_are_not_known_is_no_way_out(tmp_path: Path) -> None:
+    message = refused(tmp_path, step("partition: devel", "nodes: 20"), loose(SITE))
+    assert message is not None
+    assert "large has 64" in message
+    assert str(refused(tmp_path, step("partition: devel", "nodes: 65"), loose(SITE))).endswith("; ask for fewer")
 
 
 def test_partitions_for_tests_are_told_of_in_one_line(tmp_path: Path) -> None:
@@ -370,8 +501,12 @@ def test_no_site_gives_what_its_partitions_do_not(name: str, tmp_path: Path) -> 
                 "tasks": f"    time: 60s\n    tasks: {partition.node.cpus + 1}\n",
             }
             for key, lines in wrong.items():
-                found = refused(tmp_path, head + lines + rest + gpus, site)
-                assert re.search(rf"a\.{key}:", str(found))
+                text = head + lines + rest + gpus
+                if partition.firm or key == "tasks":
+                    assert re.search(rf"a\.{key}:", str(refused(tmp_path, text, site)))
+                else:
+                    assert refused(tmp_path, text, site) is None
+                    assert [line for line in told(tmp_path, text, site) if "no source tells the limit" in line]
 
 
 def test_the_page_shows_workflows_that_its_sites_take(tmp_path: Path) -> None:

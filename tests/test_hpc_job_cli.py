@@ -14,6 +14,12 @@ from typing import Any
 import pytest
 
 from hqml.cli import main
+from hqml.hpc.host import Answer
+from hqml.hpc.remote.ssh import SshHost
+from hqml.hpc.remote.staging import Moved
+from hqml.hpc.runs.claim import CLAIM
+from hqml.hpc.runs.local import run_here
+from hqml.hpc.runs.slurm import BETWEEN
 
 pytest.importorskip("pydantic")
 
@@ -316,10 +322,11 @@ def test_a_run_under_slurm_from_submit_to_cancel(slurm: Path, ask: Any) -> None:
     status, out, _ = ask("submit", "w.yaml", "--json")
     assert status == 0
     assert json.loads(out)["submitted"] == {"prepare": "1", "sweep": "2", "train": "3", "compare": "4"}
-    (slurm / "queue").write_text(
-        "1|RUNNING|None|1000|0:07|n1|0|0|x|\n"
-        + "".join(f"2_{task}|PENDING|Dependency|N/A|0:00||0|0|x|\n" for task in range(3))
-        + "3|PENDING|Dependency|N/A|0:00||0|0|x|\n4|PENDING|Dependency|N/A|0:00||0|0|x|\n"
+    waits = "PENDING|Dependency|N/A|0:00||0|0"
+    write_queue(
+        slurm,
+        "1|RUNNING|None|1000|0:07|n1|0|0",
+        *(f"{number}|{waits}" for number in ("2_0", "2_1", "2_2", "3", "4")),
     )
     status, out, _ = ask("status")
     assert "prepare   running" in out
@@ -347,13 +354,202 @@ def test_a_refusal_can_be_mended_in_the_file(slurm: Path, ask: Any) -> None:
     assert out.startswith("prepare: job 1\n")
 
 
+def write_queue(folder: Path, *lines: str) -> None:
+    """What squeue answers, from lines without the last two fields."""
+    text = "".join(f"{line}|(null)|/elsewhere/x.sh|\n" for line in lines)
+    (folder / "queue").write_text(text.replace("|", BETWEEN))
+
+
+ENDED = (
+    "1|COMPLETED|None|1000|0:07|n1|0|0",
+    *(f"2_{task}|COMPLETED|None|1|0:01|n1|0|0" for task in range(3)),
+    "3|FAILED|NonZeroExitCode|1000|0:07|n1|0|768",
+)
+
+DOWN = "slurm_load_jobs error: Unable to contact slurm controller (connect failure)"
+
+
+def test_a_slurm_that_does_not_answer_is_status_1(slurm: Path, ask: Any) -> None:
+    (slurm / "refusal").write_text(
+        "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation"
+    )
+    status, _, err = ask("submit", "w.yaml")
+    assert (status, err.count("\n")) == (1, 1)
+    assert "prepare: Slurm says: Socket timed out" in err
+    (slurm / "refusal").unlink()
+    assert ask("submit", "w.yaml")[0] == 0
+    (slurm / "bin" / "squeue").write_text(f"#!/bin/sh\necho '{DOWN}' >&2\nexit 1\n")
+    for command in ("status", "resume", "cancel"):
+        status, out, err = ask(command)
+        assert (status, out) == (1, "")
+        assert err == (
+            "hqml: squeue: Unable to contact slurm controller (connect failure). What helps: Slurm does not answer; "
+            "try again later\n"
+        )
+
+
+def test_watching_goes_on_when_slurm_is_away_for_a_while(
+    slurm: Path, ask: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hqml.cli.job_run._EVERY", 0.01)
+    ask("submit", "w.yaml")
+    waits = "PENDING|Dependency|N/A|0:00||0|0"
+    write_queue(
+        slurm, "1|RUNNING|None|1000|0:07|n1|0|0", *(f"{one}|{waits}" for one in ("2_0", "2_1", "2_2", "3", "4"))
+    )
+    os.rename(slurm / "queue", slurm / "first")
+    write_queue(slurm, *ENDED)
+    (slurm / "bin" / "squeue").write_text(
+        f"#!/bin/bash\ncd {slurm}\necho >> asked\ncase $(wc -l < asked) in\n1) cat first ;;\n"
+        f"2 | 3 | 4) echo '{DOWN}' >&2; exit 1 ;;\n*) cat queue ;;\nesac\n"
+    )
+    status, out, err = ask("status", "--watch")
+    assert status == 1  # train has failed
+    assert out.splitlines()[0].startswith("prepare: running")
+    assert "train: failed" in out
+    assert err.count("Unable to contact slurm controller") == 1
+
+
+def test_a_first_question_that_is_not_answered_ends_the_watching(slurm: Path, ask: Any) -> None:
+    ask("submit", "w.yaml")
+    (slurm / "bin" / "squeue").write_text(f"#!/bin/sh\necho '{DOWN}' >&2\nexit 1\n")
+    assert ask("status", "--watch")[0] == 1
+
+
+def test_what_a_step_comes_after_may_be_changed_until_it_runs(folder: Path, ask: Any) -> None:
+    (folder / "mended").touch()
+    (folder / "w.yaml").write_text(CHAIN.format(after="[]"))
+    assert ask("render", "w.yaml", "--out", "w.run")[0] == 0
+    (folder / "w.yaml").write_text(CHAIN.format(after="slow"))
+    assert ask("submit", "w.yaml")[0] == 0
+    assert (folder / "order").read_text() == "slow\nfast\n"
+    (folder / "w.yaml").write_text(CHAIN.format(after="[]"))
+    status, _, err = ask("submit", "w.yaml")
+    assert status == 2
+    assert "the step fast has changed, and there it is done as it was" in err
+
+
+def test_steps_that_have_not_run_yet_may_be_changed(folder: Path, ask: Any) -> None:
+    (folder / "w.yaml").write_text(CHAIN.format(after="[]"))
+    assert ask("render", "w.yaml", "--out", "w.run")[0] == 0
+    run_here(folder / "w.run", only=["slow"])
+    (folder / "w.yaml").write_text(CHAIN.format(after="slow"))
+    assert ask("submit", "w.yaml")[0] == 0
+    assert (folder / "order").read_text() == "slow\nfast\n"
+
+
+CHAIN = """\
+site: local
+steps:
+  slow: {{on: cluster, time: 1m, run: sleep 0.2; echo slow >> order}}
+  fast: {{on: cluster, time: 1m, after: {after}, run: echo fast >> order}}
+"""
+
+
+def test_what_comes_after_may_be_changed_for_slurm_too(slurm: Path, ask: Any) -> None:
+    (slurm / "refusal").write_text(ACCOUNT)
+    assert ask("submit", "w.yaml")[0] == 2
+    (slurm / "refusal").unlink()
+    (slurm / "w.yaml").write_text((slurm / "w.yaml").read_text().replace("after: [sweep, train]", "after: train"))
+    assert ask("submit", "w.yaml")[0] == 0
+    [line] = [one for one in (slurm / "lines").read_text().splitlines() if one.endswith("04-compare.sh")]
+    assert "--dependency=afterok:3 " in line
+
+
+def test_a_run_whose_workflow_was_mended_is_the_same_run(folder: Path, ask: Any) -> None:
+    assert ask("submit", "w.yaml")[0] == 1
+    before = json.loads((folder / "w.run" / "manifest.json").read_text())
+    (folder / "w.yaml").write_text(WORKFLOW.replace("echo compared", "echo compared; true"))
+    assert ask("submit", "w.yaml")[0] == 1
+    after = json.loads((folder / "w.run" / "manifest.json").read_text())
+    assert (before["run"], before["digest"] == after["digest"]) == (after["run"], False)
+    assert len(before["run"]) == 16
+
+
+def test_at_once_alone_changes_the_manifest(folder: Path, ask: Any) -> None:
+    assert ask("render", "w.yaml", "--out", "w.run")[0] == 0
+    text = WORKFLOW.replace("sweep: {x: [1, 2, 3]}", "sweep: {x: [1, 2, 3]}\n    at_once: 1")
+    (folder / "w.yaml").write_text(text)
+    assert ask("render", "w.yaml", "--out", "w.run")[0] == 0
+    assert json.loads((folder / "w.run" / "manifest.json").read_text())["jobs"][1]["at_once"] == 1
+
+
+def test_a_run_goes_on_when_its_folder_was_moved(
+    folder: Path, ask: Any, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ask("submit", "w.yaml")[0] == 1
+    place = tmp_path_factory.mktemp("elsewhere") / "moved"
+    monkeypatch.chdir("/")
+    folder.rename(place)
+    monkeypatch.chdir(place)
+    (place / "mended").touch()
+    assert ask("submit", "w.yaml")[0] == 1  # sweep.1 has failed
+    assert json.loads((place / "w.run" / "manifest.json").read_text())["folder"] == str(place)
+    assert ask("resume")[0] == 0
+    assert ask("logs", "compare")[1] == "compared\n"
+
+
+def test_a_workflow_is_left_alone_while_it_runs(folder: Path, ask: Any) -> None:
+    (folder / "w.yaml").write_text(LONG.format(before=""))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hqml.cli", "job", "submit", "w.yaml"], stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while not (folder / "started").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    before = {path.name: path.read_bytes() for path in (folder / "w.run").glob("*.sh")}
+    (folder / "w.yaml").write_text(LONG.format(before="  zero: {on: cluster, time: 1m, run: echo zero}\n"))
+    for words in (["submit", "w.yaml"], ["render", "w.yaml", "--out", "w.run"]):
+        status, _, err = ask(*words)
+        assert status == 2
+        assert "is at work on this run; wait for it" in err
+    assert {path.name: path.read_bytes() for path in (folder / "w.run").glob("*.sh")} == before
+    (folder / "go").touch()
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, "b: done" in err) == (0, True)
+    assert ask("submit", "w.yaml")[0] == 0  # zero, which is new
+    assert ask("logs", "zero")[1] == "zero\n"
+    assert ask("logs", "b")[1] == "b\n"
+
+
+LONG = """\
+site: local
+steps:
+{before}  a: {{on: cluster, time: 1m, run: touch started; until test -e go; do sleep 0.02; done}}
+  b: {{after: a, on: cluster, time: 1m, run: echo b}}
+"""
+
+
+def test_a_run_is_kept_by_one_process_while_it_is_sent(slurm: Path, ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[bool] = []
+
+    def stage(source: object, host: object, remote: str, **options: object) -> Moved:
+        sent.append((slurm / "w.run" / CLAIM).exists())
+        return Moved(remote, 1, 1, ())
+
+    monkeypatch.setattr("hqml.hpc.remote.sending.stage", stage)
+    monkeypatch.setattr("hqml.hpc.remote.sending.make_folder", lambda host, remote, name: f"/far/{name}")
+    monkeypatch.setattr(SshHost, "run", lambda host, words, **options: Answer(0, "7\n" * (words[0] == "sbatch"), ""))
+    monkeypatch.setattr(SshHost, "read_all", lambda host, path: {})
+    (slurm / "w.run").mkdir()
+    assert ask("render", "w.yaml", "--out", "w.run")[0] == 0
+    (slurm / "w.run" / CLAIM).write_text(json.dumps({"host": "login7", "place": "far", "pid": 1, "born": "1"}))
+    status, _, err = ask("submit", "w.yaml", "--host", "far")
+    assert (status, sent) == (2, [])
+    assert "process 1 on login7 is at work on this run; if it is gone, remove" in err
+    (slurm / "w.run" / CLAIM).unlink()
+    status, out, _ = ask("submit", "w.yaml", "--host", "far", "--json")
+    assert status == 0
+    assert json.loads(out)["folder"] == "/far/w/w.run"
+    assert sent == [True, True]
+    assert not (slurm / "w.run" / CLAIM).exists()
+    assert json.loads((slurm / "w.run" / "manifest.json").read_text())["folder"] == "/far/w"
+
+
 def test_watching_prints_changes_and_ends_with_the_steps(slurm: Path, ask: Any) -> None:
     ask("submit", "w.yaml")
-    ended = [
-        "1|COMPLETED|None|1000|0:07|n1|0|0|x|",
-        *(f"2_{task}|COMPLETED|None|1|0:01|n1|0|0|x|" for task in range(3)),
-    ]
-    (slurm / "queue").write_text("\n".join([*ended, "3|FAILED|NonZeroExitCode|1000|0:07|n1|0|768|x|", ""]))
+    write_queue(slurm, *ENDED)
     status, out, err = ask("status", "--watch")
     assert status == 1
     assert out.splitlines() == ["prepare: done", "sweep: done (3 of 3 done)", "train: failed", "compare: held back"]

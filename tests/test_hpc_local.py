@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from contextvars import Context
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hqml.errors import ParameterError
 from hqml.hpc.host import LocalHost
-from hqml.hpc.run import Job, Manifest, Part, read_jobs, write_json
+from hqml.hpc.run import Job, Jobs, Manifest, Part, read_jobs, write_json
 from hqml.hpc.runs.claim import claimed
 from hqml.hpc.runs.local import cancel_here, run_here
+from hqml.hpc.runs.local_status import PROCESSES, note
 from hqml.hpc.runs.logs import logs_of
 from hqml.hpc.runs.states import TaskStatus
 from hqml.hpc.runs.status import statuses
+from hqml.hpc.scripts.rendering import render, write
+from hqml.hpc.site import Module, Node, Partition, Site
+from hqml.hpc.workflow import Checkpoint, Component, Step, Workflow
 
 ENDS = """\
 start=$(date +%s)
@@ -120,6 +127,15 @@ def test_a_step_that_has_more_to_do_is_started_again(tmp_path: Path) -> None:
     assert (tmp_path / "ran").read_text() == "0\n1\n2\n"
 
 
+def test_all_starts_of_a_step_write_one_log(tmp_path: Path) -> None:
+    script = "echo start $SLURM_RESTART_COUNT; test $SLURM_RESTART_COUNT = 2 || exit 75"
+    run = make_run(tmp_path, {job("a", requeues=2): script})
+    run_here(run)
+    [log] = (run / "logs").iterdir()
+    assert log.read_text() == "start 0\nstart 1\nstart 2\n"
+    assert [one.path for one in logs_of(run, "a", LocalHost())] == [str(log)]
+
+
 def test_it_is_started_again_no_oftener_than_it_may(tmp_path: Path) -> None:
     run = make_run(tmp_path, {job("a", requeues=1): "echo x >> ran; exit 75"})
     [found] = run_here(run)
@@ -143,7 +159,7 @@ def test_only_some_steps_can_be_run(tmp_path: Path) -> None:
 def test_two_processes_do_not_run_the_same(tmp_path: Path) -> None:
     run = make_run(tmp_path, {job("a"): "true"})
     with claimed(run), pytest.raises(ParameterError, match="is at work on this run"):
-        run_here(run)
+        Context().run(run_here, run)  # as another process or thread: here the claim is this test's own
 
 
 def test_secrets_of_the_environment_do_not_reach_scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,9 +218,42 @@ def test_a_script_whose_runner_was_killed_runs_on_and_can_be_cancelled(tmp_path:
     process.kill()
     process.wait()
     assert states(run) == {"a": "running"}
-    assert run_here(run, resume=True)[0].state == "running"
     assert cancel_here(run) == ["a"]
     wait_for(run / "state" / "a")
+    assert states(run) == {"a": "cancelled"}
+
+
+@pytest.mark.parametrize("resume", [True, False])
+def test_what_comes_after_a_script_whose_runner_was_killed_waits_for_it(resume: bool, tmp_path: Path) -> None:
+    waits = "touch b; while ! [ -e go ]; do sleep 0.02; done; echo b >> order"
+    run = make_run(tmp_path, {job("a"): "true", job("b", "a"): waits, job("c", "b"): "echo c >> order"})
+    process = start(run)
+    wait_for(tmp_path / "b")
+    process.kill()
+    process.wait()
+    told: list[tuple[str, str]] = []
+
+    def tell(step: str, task: TaskStatus) -> None:
+        told.append((step, task.state))
+
+    (tmp_path / "go").touch()
+    assert [one.state for one in run_here(run, resume=resume, tell=tell)] == ["done", "done", "done"]
+    assert (tmp_path / "order").read_text() == "b\nc\n"
+    assert told[-2:] == [("c", "running"), ("c", "done")]
+
+
+def test_ctrl_c_ends_a_script_whose_runner_was_killed_as_well(tmp_path: Path) -> None:
+    run = make_run(tmp_path, {job("a"): "sleep 100 & touch a; wait"})
+    process = start(run)
+    wait_for(tmp_path / "a")
+    process.kill()
+    process.wait()
+    other = start(run)
+    wait_for(run / "claim.json")
+    time.sleep(0.3)
+    assert other.poll() is None
+    other.send_signal(signal.SIGINT)
+    other.wait(30)
     assert states(run) == {"a": "cancelled"}
 
 
@@ -223,6 +272,111 @@ def test_what_was_killed_with_its_runner_is_run_again(tmp_path: Path) -> None:
     assert (found.state, found.telling.reason) == ("unknown", "it was killed, with what ran it")
     (tmp_path / "mended").touch()
     assert [one.state for one in run_here(run, resume=True)] == ["done"]
+
+
+RUNNER_WITHOUT_PATIENCE = f"from hqml.hpc.runs import sessions; sessions.GRACE = 0.3; {RUNNER}"
+
+DEAF = "trap '' TERM; touch {name}; echo $BASHPID >>pids; while :; do sleep 0.1; done"
+"""A program that does not heed SIGTERM, nor does what it starts."""
+
+
+def rendered(folder: Path, *components: Component, **others: Any) -> Path:
+    """A run of one step, with the script that hqml writes for it."""
+    node = Node(8)
+    module = Module("here", "cluster", "Here", (Partition("all", 1, 86400, node, "s"),))
+    site = Site("local", "Local", "none", (module,), {})
+    steps = (Step("a", components, 600, **others),)
+    write(render(Workflow("w", "local", steps, path=str(folder / "w.yaml")), site), folder / "w.run")
+    return folder / "w.run"
+
+
+def start_without_patience(run: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", RUNNER_WITHOUT_PATIENCE, str(run)], stderr=subprocess.DEVNULL)
+
+
+def is_there(pid: str) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc, by which all processes are found")
+@pytest.mark.parametrize("how", ["ctrl-c", "cancel", "cancel a step"])
+def test_programs_that_do_not_heed_sigterm_are_killed(how: str, tmp_path: Path) -> None:
+    deaf = [Component(name, "cluster", DEAF.format(name=name)) for name in "xy"]
+    run = rendered(tmp_path, *deaf)
+    process = start_without_patience(run)
+    for name in "xy":
+        wait_for(tmp_path / name)
+    if how == "ctrl-c":
+        process.send_signal(signal.SIGINT)
+    else:
+        cancel_here(run, ["a"] if how == "cancel a step" else [])
+    process.wait(30)
+    pids = (tmp_path / "pids").read_text().split()
+    assert len(pids) == 2
+    assert not any(map(is_there, pids))
+    assert states(run) == {"a": "cancelled"}
+
+
+def test_what_a_script_has_left_behind_is_ended_and_asked_first(tmp_path: Path) -> None:
+    leaves = "(trap 'touch asked; exit' TERM; touch on; while :; do sleep 0.02; done) & while ! [ -e on ]; do :; done"
+    run = make_run(tmp_path, {job("a"): f"set -m; {leaves}"})
+    assert [one.state for one in run_here(run)] == ["done"]
+    assert (tmp_path / "asked").exists()
+
+
+@pytest.mark.parametrize("number", ["its own", "taken by another"])
+def test_a_stranger_is_not_taken_for_a_script(number: str, tmp_path: Path) -> None:
+    """The runner and its script were killed, and the script's number is another process's now."""
+    run = make_run(tmp_path, {job("a"): "true", job("b"): "true"})
+    stranger = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    try:
+        write_json(Jobs(None, str(run), {"a": (str(stranger.pid),)}), run)
+        if number == "taken by another":
+            (run / PROCESSES).mkdir()
+            note(run, "a", None, stranger.pid)
+            path = run / PROCESSES / "a"
+            content = json.loads(path.read_text())
+            for one in content.values():
+                one["born"] = "1"
+            path.write_text(json.dumps(content))
+            assert states(run) == {"a": "unknown", "b": "not submitted"}
+        with claimed(run):
+            cancel_here(run, ["a"])
+        time.sleep(0.1)
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def test_a_step_that_is_started_again_has_not_failed_meanwhile(tmp_path: Path) -> None:
+    again = (
+        'if [ -n "${SLURM_RESTART_COUNT#0}" ]; then touch on; while ! [ -e go ]; do sleep 0.02; done; else exit 75; fi'
+    )
+    run = rendered(tmp_path, Component("a", "cluster", again), checkpoint=Checkpoint(requeues=1))
+    process = start(run)
+    seen = []
+    while not (tmp_path / "on").exists():
+        seen += [states(run)["a"]]
+        time.sleep(0.005)
+    seen += [states(run)["a"]]
+    (tmp_path / "go").touch()
+    process.wait(30)
+    assert set(seen) <= {"not submitted", "queued", "running"}
+    assert seen[-1] == "running"
+    assert states(run) == {"a": "done"}
+
+
+def test_a_script_that_ends_well_at_ctrl_c_is_done(tmp_path: Path) -> None:
+    run = make_run(tmp_path, {job("a"): "trap 'exit 0' TERM; touch a; sleep 100 & wait"})
+    process = start(run)
+    wait_for(tmp_path / "a")
+    process.send_signal(signal.SIGINT)
+    process.wait(30)
+    assert states(run) == {"a": "done"}
 
 
 def test_a_task_is_told_when_it_starts_and_ends(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from hqml.hpc.software.modules import complete_stages, resolve
 from hqml.hpc.software.names import KNOWN, need_name, newness, only_site, version_number
 from hqml.hpc.software.report import HEADER, LIVE_HEADER, report
 from hqml.hpc.software.shell import check_loads, try_loads
-from hqml.hpc.software.system import Live, live_software, with_live
+from hqml.hpc.software.system import Live, check_is_of, live_software, with_live
 from hqml.hpc.software.toolchains import clash, module_name, traits
 
 
@@ -240,6 +240,25 @@ class TestResolution:
     def test_the_order_of_the_site_decides_among_implementations(self) -> None:
         assert load_of("mpi") == "Stages/2024 GCC/12.3.0 OpenMPI/4.1.5"
         assert load_of("mpi>=5") == "Stages/2024 GCC/12.3.0 ParaStationMPI/5.9.2-1"
+
+    @pytest.mark.parametrize("name", ["psmpi", "parastationmpi", "ParaStationMPI"])
+    def test_a_need_that_names_an_implementation_is_met_by_it_alone(self, name: str) -> None:
+        assert load_of(name) == "Stages/2024 GCC/12.3.0 ParaStationMPI/5.9.2-1"
+        assert load_of(f"mpi, {name}") == "Stages/2024 GCC/12.3.0 ParaStationMPI/5.9.2-1"
+        assert load_of("openmpi>=4, gcc") == "Stages/2024 GCC/12.3.0 OpenMPI/4.1.5"
+
+    @pytest.mark.parametrize("name", ["intelmpi", "impi", "cray-mpich", "mpich", "mvapich2"])
+    def test_another_implementation_does_not_meet_it(self, name: str) -> None:
+        assert message_of(name).startswith(f"not available in Stages/2024: {name}; nearest: none; no venv can bring it")
+
+    def test_software_that_needs_another_implementation_does_not_go_beside_it(self) -> None:
+        [missing] = resolve(SITE, read_needs("torch, psmpi"), kind="booster").missing
+        assert "OpenMPI/4.1.5" in missing.clash
+        assert "ParaStationMPI/5.9.2-1" in missing.clash
+
+    def test_a_module_of_another_name_is_the_implementation_that_the_site_file_says(self) -> None:
+        site = site_of(Stage("s", (package("cray-mpich", "PrgEnv-gnu", "default"),), "page"))
+        assert load_of("mpi", site=site) == load_of("cray-mpich", site=site) == "PrgEnv-gnu"
 
     def test_a_combination_that_agrees_is_chosen(self) -> None:
         assert load_of("mpi, nvhpc") == "Stages/2024 NVHPC/23.7-CUDA-12 OpenMPI/4.1.5"
@@ -554,7 +573,7 @@ class TestLive:
         assert live.software.purge == "module --force purge"
 
     def test_a_host_without_modules_says_so(self) -> None:
-        with pytest.raises(HostError, match="login has no command `module`"):
+        with pytest.raises(HostError, match="login has no module system: its shell knows no command `module`"):
             live_software(Scripted(said("Welcome!\n@@hqml no module\n", 1)))
 
     @pytest.mark.parametrize(
@@ -568,6 +587,15 @@ class TestLive:
     def test_a_module_system_that_fails_says_why(self, answer: Answer) -> None:
         with pytest.raises(HostError, match=r"does not list what it has: .*lua5\.3: not found"):
             live_software(Scripted(answer))
+
+    def test_a_host_with_other_modules_is_no_login_node_of_the_site(self) -> None:
+        live = Live(
+            "Lmod 8", Software((Stage("default", (package("lmod", "Core/lmod"),), "page"),)), Source("", "", "")
+        )
+        with pytest.raises(HostError, match=r"none of the modules of here is on login \(Lmod 8\); is it a login node"):
+            check_is_of(live, SITE, Scripted())
+        check_is_of(live, site_of(), Scripted())
+        check_is_of(Live("Lmod 8", SITE.software, live.source), SITE, Scripted())
 
     def test_a_site_with_what_it_really_has(self) -> None:
         live = live_software(Scripted(said(LMOD), said(LMOD)), SITE.software)
@@ -716,6 +744,20 @@ class TestShippedSites:
     def test_the_stage_of_2024_has_no_horovod(self, juwels: Site) -> None:
         text = message_of("horovod", stage="2024", site=juwels)
         assert text.startswith("not available in Stages/2024: horovod; nearest: 2022 (0.25.0); else a venv on top of ")
+
+    @pytest.mark.parametrize(
+        ("site", "stage", "load"),
+        [
+            ("marenostrum5", None, "intel impi mkl hdf5 python/3.12.1"),
+            ("vega", None, "Python/3.11.5-GCCcore-13.2.0 OpenMPI/4.1.6-GCC-13.2.0"),
+            ("lumi", "24.03", "LUMI/24.03 cray-python/3.11.7 PrgEnv-gnu"),
+        ],
+    )
+    def test_python_and_mpi_go_together(self, juwels: Site, site: str, stage: str | None, load: str) -> None:
+        from hqml.hpc.sites.file import load_site
+
+        found = resolve(load_site(site), read_needs("python>=3.11, mpi"), kind="cluster", stage=stage)
+        assert (found.missing, " ".join(found.load)) == ((), load)
 
     def test_all_packages_of_all_sites_resolve_alone(self, juwels: Site) -> None:
         from hqml.hpc.sites.file import load_site, site_names

@@ -251,8 +251,20 @@ def test_of_a_great_many_packages_the_likely_ones_are_written(tmp_path: Path, mo
 
 
 def test_without_an_answer_it_says_what_slurm_said() -> None:
-    with pytest.raises(HostError, match="scontrol show config failed: slurm_load: Unable to contact controller"):
+    with pytest.raises(HostError, match=r"scontrol show config: .*Unable to contact; controller"):
         probe(Recorded({}))
+
+
+def test_a_client_of_slurm_without_a_cluster_is_told_to_be_no_login_node(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = (
+        "scontrol: error: resolve_ctls_from_dns_srv: res_nsearch error: Unknown host\n"
+        "scontrol: error: fetch_config: DNS SRV lookup failed\n"
+        "scontrol: fatal: Could not establish a configuration source\n"
+    )
+    monkeypatch.setattr(Recorded, "run", lambda *_, **__: Answer(1, "", said))
+    with pytest.raises(HostError, match=r"reaches no Slurm.*login node.*--host LOGIN") as told:
+        probe(Recorded({}))
+    assert "res_nsearch" not in str(told.value)
 
 
 @pytest.mark.parametrize(

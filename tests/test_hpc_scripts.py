@@ -12,15 +12,17 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from hqml.errors import FormatError, ParameterError
+from hqml.hpc.amounts import slurm_time
 from hqml.hpc.needs import read_needs
 from hqml.hpc.quoting import expanding, literal
 from hqml.hpc.run import Part, read_manifest
+from hqml.hpc.runs.folder import asked_for
 from hqml.hpc.scripts.rendering import render, write
-from hqml.hpc.scripts.sbatch_lines import slurm_time
 from hqml.hpc.site import Launch, Module, Node, Package, Partition, Quantum, Site, Software, Stage
 from hqml.hpc.workflow import Checkpoint, Component, Container, Entry, QuantumUse, Step, Workflow
 
@@ -33,17 +35,12 @@ def partition(name: str, gpus: int = 0, **others: object) -> Partition:
     return Partition(name, 8, 86400, Node(8, gpus=gpus, gpu="A100" if gpus else ""), "here", **others)  # type: ignore[arg-type]
 
 
-SITE = Site(
-    name="here",
-    title="Here",
-    scheduler="slurm",
-    modules=(
-        Module("cluster", "cluster", "Cluster", (partition("cpu"),)),
-        Module("booster", "booster", "Booster", (partition("gpu", gpus=4),)),
-        Module("quantum", "quantum", "Annealer", quantum=Quantum("here", licence="qpu", solver="chip", region="eu")),
-    ),
-    sources={},
+MODULES = (
+    Module("cluster", "cluster", "Cluster", (partition("cpu"),)),
+    Module("booster", "booster", "Booster", (partition("gpu", gpus=4),)),
+    Module("quantum", "quantum", "Annealer", quantum=Quantum("here", licence="qpu", solver="chip", region="eu")),
 )
+SITE = Site(name="here", title="Here", scheduler="slurm", modules=MODULES, sources={})
 LOCAL = replace(SITE, scheduler="none")
 
 
@@ -127,7 +124,7 @@ SRUN = """\
 echo "srun $*" >>"$CALLS"
 set -m
 tasks=() number=0 count=1
-trap 'for task in $(jobs -p); do kill -s USR1 -- "-$task"; done' USR1
+for name in USR1 USR2; do trap 'for task in $(jobs -p); do kill -s '$name' -- "-$task"; done' $name; done
 trap 'for task in $(jobs -p); do kill -- "-$task"; done; exit 143' TERM
 while (($#)); do
     case $1 in
@@ -155,6 +152,7 @@ exit "$status"
 
 SCONTROL = """\
 echo "scontrol $*" >>"$CALLS"
+if (($(grep -c "^scontrol $1" "$CALLS") <= ${FAKE_BUSY:-0})); then exit 1; fi
 case "$1 $2" in
 "show hostnames") printf 'jb01\\njb02\\n' ;;
 "show job") echo "JobId=$3 JobState=${FAKE_STATE:-RUNNING} Reason=None" ;;
@@ -196,6 +194,7 @@ def test_the_scripts_of_a_site_are_the_golden_ones(site: str) -> None:
         folder.mkdir(parents=True)
         for name, text in scripts.items():
             (folder / name).write_text(text)
+        pytest.fail("written; look at git diff")
     assert {path.name: path.read_text() for path in folder.iterdir()} == dict(scripts)
 
 
@@ -258,10 +257,10 @@ def test_a_job_asks_for_nothing_that_nobody_has_said() -> None:
 @pytest.mark.parametrize(
     ("launch", "options"),
     [
-        (Launch(gpus="gres"), ["--gres=gpu:2", "--mem=1536M"]),
-        (Launch(gpus="gpus-per-node"), ["--gpus-per-node=2", "--mem=1536M"]),
-        (Launch(gpus="none"), ["--mem=1536M"]),
-        (Launch(memory=False), ["--gres=gpu:2"]),
+        (Launch(gpus="gres"), ["--cpus-per-task=1", "--gres=gpu:2", "--mem=1536M"]),
+        (Launch(gpus="gpus-per-node"), ["--cpus-per-task=1", "--gpus-per-node=2", "--mem=1536M"]),
+        (Launch(gpus="none"), ["--cpus-per-task=1", "--mem=1536M"]),
+        (Launch(memory=False), ["--cpus-per-task=1", "--gres=gpu:2"]),
         (Launch(cpus_per_gpu=20), ["--cpus-per-task=10", "--gres=gpu:2", "--mem=1536M"]),
     ],
 )
@@ -302,8 +301,53 @@ def test_components_of_one_job_are_parts_of_it_with_lines_of_their_own() -> None
     text = "\n".join(asked(script))
     first, second, third = text.split("\nhetjob\n")
     assert first.endswith("--partition=cpu\n--nodes=2\n--ntasks-per-node=2\n--cpus-per-task=2")
-    assert second == "--partition=gpu\n--nodes=1\n--ntasks-per-node=1\n--gres=gpu:1"
+    assert second == "--partition=gpu\n--nodes=1\n--ntasks-per-node=1\n--cpus-per-task=2\n--gres=gpu:1"
     assert third == "--partition=cpu\n--nodes=1\n--ntasks-per-node=1\n--licenses=qpu:1"
+
+
+WHOLE = replace(
+    SITE,
+    modules=tuple(replace(m, partitions=tuple(replace(p, whole_nodes=True) for p in m.partitions)) for m in MODULES),
+)
+
+
+@pytest.mark.parametrize(
+    ("site", "keys", "cpus"),
+    [
+        (SITE, {}, None),
+        (SITE, {"tasks": 4}, None),
+        (SITE, {"on": "booster", "gpus": 2}, 4),
+        (SITE, {"on": "booster", "gpus": 2, "tasks": 3}, 1),
+        (SITE, {"on": "booster", "gpus": 1, "tasks": 4}, 1),
+        (SITE, {"on": "booster", "gpus": 4, "launch": "torchrun"}, 8),
+        (SITE, {"on": "booster", "gpus": 4, "cpus": 1, "tasks": 4, "launch": "torchrun"}, 4),
+        (WHOLE, {}, 8),
+        (WHOLE, {"tasks": 3}, 2),
+        (WHOLE, {"nodes": 2, "tasks": 4}, 4),
+        (WHOLE, {"cpus": 1}, 1),
+        (WHOLE, {"on": "booster", "gpus": 1}, 8),
+    ],
+)
+def test_tasks_share_the_processors_that_are_theirs_anyway(
+    site: Site, keys: dict[str, object], cpus: int | None
+) -> None:
+    script = alone("train.py", site=site, **keys)
+    asks = [one for one in asked(script) if one.startswith("--cpus-per-task")]
+    assert asks == ([] if cpus is None else [f"--cpus-per-task={cpus}"])
+    assert (f" --cpus-per-task={cpus} " in script.splitlines()[-1]) == (cpus is not None), "srun inherits nothing of it"
+
+
+def test_components_of_one_job_share_the_processors_of_their_nodes() -> None:
+    parts = (Component("a", "cluster", "true", tasks=2), Component("b", "booster", "true", gpus=1))
+    [script] = render(workflow(Step("one", parts, 60)), WHOLE).scripts.values()
+    assert [one for one in asked(script) if "cpus" in one] == ["--cpus-per-task=4", "--cpus-per-task=8"]
+    assert "--het-group=0 --nodes=1 --ntasks=2 --cpus-per-task=4 " in script
+    assert "--het-group=1 --nodes=1 --ntasks=1 --cpus-per-task=8 " in script
+
+
+def test_workers_meet_below_the_ports_that_anybody_may_be_given() -> None:
+    script = alone("train.py", nodes=2, tasks=2, launch="torchrun")
+    assert "$MASTER_ADDR:$((20000 + SLURM_JOB_ID % 10000))" in script
 
 
 @pytest.mark.parametrize(
@@ -369,6 +413,56 @@ def test_modules_are_purged_used_and_loaded_in_order_below_the_venv(fakes: Fakes
         .parts
     )
     assert part.load == ("Stages/2024", "GCC/12", "Python/3.11")
+
+
+def test_packages_of_the_venv_come_before_those_of_modules(fakes: Fakes) -> None:
+    setup = ("module() { [[ $1 != load ]] || export PYTHONPATH=/modules; }",)
+    stages = (Stage("2024", (Package("python", "3.11", ("Python/3.11",), "here"),), "here"),)
+    site = replace(SITE, software=Software(stages, setup))
+    (fakes.folder / "venv" / "bin").mkdir(parents=True)
+    (fakes.folder / "venv" / "bin" / "activate").write_text(f"PATH={fakes.folder}/venv/bin:$PATH\n")
+    fakes.command("../venv/bin/python", "echo /venv/packages\n")
+    script = alone('echo "$PYTHONPATH"', site=site, needs=read_needs("python"), venv="~/venv")
+    assert fakes.run(script) == (0, "/venv/packages:/modules\n", "")
+    alone_in = alone('echo "${PYTHONPATH:-none}"', venv="~/venv")
+    assert fakes.run(alone_in) == (0, "none\n", "")
+
+
+def test_steps_without_needs_have_the_stage_and_nothing_that_was_loaded_before(fakes: Fakes) -> None:
+    stages = (Stage("2024", (), "here", load=("Stages/2024",), use=("/sw",)),)
+    site = replace(SITE, software=Software(stages, (), "module --force purge"))
+    assert fakes.run(alone(site=site)) == (0, "", "")
+    assert fakes.called("module") == ["module --force purge", "module use /sw", "module load Stages/2024"]
+    flat = replace(SITE, software=Software((Stage("modules", (), "here"),)))
+    assert [line for line in alone(site=flat).splitlines() if line.startswith("module")] == ["module purge"]
+    assert "module" not in alone(site=site, container=Container("a.sif"))
+
+
+def test_a_stage_alone_puts_no_packages_before_those_of_the_venv() -> None:
+    site = replace(SITE, software=Software((Stage("2024", (), "here", load=("Stages/2024",)),)))
+    script = alone(site=site, venv="~/v")
+    assert "module load Stages/2024" in script
+    assert "PYTHONPATH" not in script
+
+
+def test_a_component_can_have_a_venv_of_its_own(fakes: Fakes) -> None:
+    for name in ("all", "own"):
+        (fakes.work / name / "bin").mkdir(parents=True)
+        (fakes.work / name / "bin" / "activate").write_text(f"VENV={name}\n")
+    parts = (
+        Component("a", "cluster", 'echo "a ${VENV:-none}"'),
+        Component("b", "booster", 'echo "b ${VENV:-none}"', venv="own"),
+    )
+    for site in (SITE, LOCAL):
+        [script] = render(workflow(Step("one", parts, 60), venv="all"), site).scripts.values()
+        assert sorted(fakes.run(script)[1].splitlines()) == ["a all", "b own"]
+    assert "activate" not in alone(venv="all", container=Container("a.sif"))
+
+
+def test_folders_of_modules_are_literal() -> None:
+    stages = (Stage("2024", (Package("python", "3", ("Python",), "here"),), "here", use=("/sw/my modules", "/b")),)
+    script = alone(site=replace(SITE, software=Software(stages)), needs=read_needs("python"))
+    assert "module use '/sw/my modules'\nmodule use /b\nmodule load Python\n" in script
 
 
 def test_a_need_without_a_module_is_told_in_the_script() -> None:
@@ -462,6 +556,14 @@ def test_a_function_is_called_with_plain_values_from_the_workflow_s_folder(fakes
         assert fakes.run(script, SLURM_ARRAY_TASK_ID=str(number)) == (0, f"{told + values}\n", "")
 
 
+def test_a_function_gets_numbers_as_numbers_beside_texts(fakes: Fakes) -> None:
+    (fakes.work / "tool.py").write_text("def main(gamma):\n    print(repr(gamma))\n")
+    sweep = tuple({"gamma": value} for value in (0.5, "it's", 1, True, "2"))
+    script = alone(Entry("tool", "main", {"gamma": "$gamma"}), sweep=sweep)
+    said = [fakes.run(script, SLURM_ARRAY_TASK_ID=str(number))[1] for number in range(5)]
+    assert said == ["0.5\n", '"it\'s"\n', "1\n", "True\n", "'2'\n"]
+
+
 def test_without_a_scheduler_all_tasks_of_a_sweep_run_one_after_another(fakes: Fakes) -> None:
     script = alone('echo "$x"; [[ $x != 2 ]]', site=LOCAL, sweep=({"x": 1}, {"x": 2}, {"x": 3}))
     assert fakes.run(script)[:2] == (1, "1\n2\n3\n")
@@ -510,6 +612,30 @@ def test_a_token_file_that_will_not_do_is_one_clear_line(
     assert (status, out, err) == (1, "", f"{file}: {message.format(file=file)}\n")
     assert fakes.state() == "1"
     assert not fakes.called("srun")
+
+
+def test_a_token_file_that_nobody_may_read_is_not_called_open(fakes: Fakes) -> None:
+    token_file(fakes, mode=0)
+    status, out, err = fakes.run(alone(ANNEAL, on="quantum", quantum=QuantumUse(1)))
+    if os.geteuid() == 0:  # who may read it all the same
+        assert (status, err) == (0, "")
+        return
+    file = fakes.folder / ".config" / "hqml" / "token"
+    assert (status, out, err) == (1, "", f"{file}: cannot be read; run chmod 600 {file}\n")
+
+
+@pytest.mark.parametrize("site", [SITE, LOCAL], ids=["slurm", "local"])
+def test_a_token_of_who_submits_reaches_no_component(fakes: Fakes, site: Site) -> None:
+    """By hand: DWAVE_API_TOKEN=... sbatch SCRIPT."""
+    token_file(fakes)
+    show = 'echo "$(env | grep ^DWAVE_API | sort | tr "\\n" " ")"'
+    parts = (Component("a", "cluster", show), Component("q", "quantum", show, quantum=QuantumUse(1)))
+    [script] = render(workflow(Step("one", parts, 60)), site).scripts.values()
+    mine = {f"DWAVE_API_{name}": "mine" for name in ("TOKEN", "ENDPOINT", "SOLVER", "REGION", "PROXY", "HEADERS")}
+    status, out, err = fakes.run(script, **mine)
+    assert (status, err) == (0, "")
+    assert sorted(out.splitlines()) == ["", "DWAVE_API_REGION=eu DWAVE_API_SOLVER=chip DWAVE_API_TOKEN=t0p-secret "]
+    assert fakes.run(alone(show), **mine)[1] == "\n"
 
 
 def test_a_named_token_file_comes_before_the_site_s_command(fakes: Fakes) -> None:
@@ -606,7 +732,7 @@ def test_a_step_that_is_cancelled_has_an_end_as_well(fakes: Fakes, site: Site) -
 def test_the_first_failure_of_components_ends_the_others_and_is_the_job_s(fakes: Fakes, site: Site) -> None:
     parts = (
         Component("a", "cluster", "/bin/sleep 60"),
-        Component("b", "booster", "/bin/sleep 0.2; exit 3"),
+        Component("b", "booster", "/bin/sleep 0.05; exit 3"),
         Component("c", "cluster", "trap 'exit 4' TERM; /bin/sleep 60 & wait; echo never"),
     )
     [script] = render(workflow(Step("one", parts, 60)), site).scripts.values()
@@ -618,7 +744,7 @@ def test_the_first_failure_of_components_ends_the_others_and_is_the_job_s(fakes:
 
 
 def test_components_all_have_to_end_before_the_job_does(fakes: Fakes) -> None:
-    parts = (Component("a", "cluster", "echo a"), Component("b", "booster", "/bin/sleep 0.5; echo b"))
+    parts = (Component("a", "cluster", "echo a"), Component("b", "booster", "/bin/sleep 0.1; echo b"))
     [script] = render(workflow(Step("one", parts, 60)), SITE).scripts.values()
     assert fakes.run(script)[:2] == (0, "a\nb\n")
 
@@ -671,26 +797,30 @@ def test_tasks_know_which_they_are(fakes: Fakes) -> None:
 SAVES = """python3 -uc '
 import os, signal, sys, time
 def save(*_):
-    time.sleep(0.2)
+    time.sleep(0.05)
     open(os.environ["HQML_CHECKPOINT"] + "/state", "w").close()
     sys.exit(75)
-signal.signal(signal.SIGUSR1, save)
+signal.signal(getattr(signal, "SIG" + os.environ.get("HQML_CHECKPOINT_SIGNAL", "USR1")), save)
 print("ready")
 time.sleep(60)'"""
 
 
-def warned(fakes: Fakes, script: str, lines: int = 1, **environment: str) -> tuple[int, str, str]:
+def warned(
+    fakes: Fakes, script: str, lines: int = 1, number: int = signal.SIGUSR1, **environment: str
+) -> tuple[int, str, str]:
     """Run a script and send it the signal as Slurm does: to it alone."""
     process = fakes.start(script, **environment)
     for _ in range(lines):
         await_line(process)
-    os.kill(process.pid, signal.SIGUSR1)
+    os.kill(process.pid, number)
     out, err = process.communicate(timeout=30)
     return process.returncode, out, err
 
 
-def test_a_program_that_has_saved_its_state_is_queued_again(fakes: Fakes) -> None:
-    status, out, err = warned(fakes, alone(SAVES, checkpoint=Checkpoint(requeues=2)))
+@pytest.mark.parametrize("name", ["USR1", "USR2"])
+def test_a_program_that_has_saved_its_state_is_queued_again(fakes: Fakes, name: Literal["USR1", "USR2"]) -> None:
+    script = alone(SAVES, checkpoint=Checkpoint(signal=name, requeues=2))
+    status, out, err = warned(fakes, script, number=signal.Signals[f"SIG{name}"])
     assert (status, out, err) == (75, "wf-one has more to do, and is queued again\n", "")
     assert fakes.called("scontrol")[-1] == "scontrol requeue 1234"
     assert (fakes.run_folder / "checkpoints" / "one" / "state").exists()
@@ -728,32 +858,47 @@ def test_other_ends_are_ends(fakes: Fakes, status: int) -> None:
     assert fakes.state() == str(status)
 
 
-def test_a_program_that_the_signal_ends_is_queued_again(fakes: Fakes) -> None:
-    status, _, _ = warned(fakes, alone("echo ready; exec /bin/sleep 60", checkpoint=Checkpoint()))
-    assert status == 138
+@pytest.mark.parametrize("name", ["USR1", "USR2"])
+def test_a_program_that_the_signal_ends_is_queued_again(fakes: Fakes, name: Literal["USR1", "USR2"]) -> None:
+    number = signal.Signals[f"SIG{name}"]
+    script = alone("echo ready; exec /bin/sleep 60", checkpoint=Checkpoint(signal=name))
+    assert warned(fakes, script, number=number)[0] == 128 + number
     assert fakes.called("scontrol")[-1] == "scontrol requeue 1234"
 
 
 def test_a_program_may_finish_after_the_signal(fakes: Fakes) -> None:
-    run = "python3 -uc 'import signal, time; signal.signal(signal.SIGUSR1, lambda *_: None); print(1); time.sleep(0.5)'"
+    run = "python3 -uc 'import signal, time; signal.signal(signal.SIGUSR1, lambda *_: None); print(1); time.sleep(0.1)'"
     assert warned(fakes, alone(run, checkpoint=Checkpoint()))[0] == 0
     assert fakes.state() == "0"
 
 
 def test_a_cancelled_step_is_not_queued_again(fakes: Fakes) -> None:
     status, _, err = fakes.run(alone("exit 75", checkpoint=Checkpoint()), FAKE_STATE="COMPLETING")
-    assert (status, err) == (75, "wf-one was ended before it was done\n")
+    assert (status, err) == (75, "wf-one has more to do, but was ended\n")
     assert fakes.state() == "75"
 
 
-def test_a_requeue_that_slurm_refuses_is_an_end(fakes: Fakes) -> None:
-    assert fakes.run(alone("exit 75", checkpoint=Checkpoint()), FAKE_REQUEUE="1")[0] == 75
+@pytest.mark.parametrize("busy", [1, 3])
+def test_slurm_may_be_too_busy_to_answer_at_once(fakes: Fakes, busy: int) -> None:
+    status, _, err = fakes.run(alone("exit 75", checkpoint=Checkpoint()), FAKE_BUSY=str(busy))
+    assert (status, err, fakes.state()) == (75, "", None)
+    assert len(fakes.called("scontrol")) > 2 * busy
+    assert fakes.called("scontrol")[-1] == "scontrol requeue 1234"
+
+
+@pytest.mark.parametrize(
+    ("fake", "told"),
+    [({"FAKE_BUSY": "99"}, "Slurm does not answer"), ({"FAKE_REQUEUE": "1"}, "Slurm does not queue it again")],
+)
+def test_a_requeue_that_slurm_never_does_is_an_end(fakes: Fakes, fake: dict[str, str], told: str) -> None:
+    status, _, err = fakes.run(alone("exit 75", checkpoint=Checkpoint()), **fake)
+    assert (status, err) == (75, f"wf-one has more to do, but {told}\n")
     assert fakes.state() == "75"
 
 
 def test_all_components_get_the_signal_and_save_their_state_before_the_job_is_queued_again(fakes: Fakes) -> None:
     late = SAVES.replace('open(os.environ["HQML_CHECKPOINT"] + "/state", "w").close()', 'print("saved")').replace(
-        "0.2", "0.7"
+        "0.05", "0.3"
     )
     parts = (Component("a", "cluster", SAVES), Component("b", "booster", late))
     [script] = render(workflow(Step("one", parts, 60, checkpoint=Checkpoint())), SITE).scripts.values()
@@ -763,7 +908,7 @@ def test_all_components_get_the_signal_and_save_their_state_before_the_job_is_qu
 
 
 def test_a_failure_beside_a_program_that_has_more_to_do_is_a_failure(fakes: Fakes) -> None:
-    parts = (Component("a", "cluster", "exit 75"), Component("b", "booster", "/bin/sleep 0.3; exit 2"))
+    parts = (Component("a", "cluster", "exit 75"), Component("b", "booster", "/bin/sleep 0.1; exit 2"))
     [script] = render(workflow(Step("one", parts, 60, checkpoint=Checkpoint())), SITE).scripts.values()
     assert fakes.run(script)[0] == 2
     assert (fakes.state(), fakes.called("scontrol")) == ("2", [])
@@ -822,6 +967,7 @@ def test_a_container_sees_the_gpus_of_either_vendor() -> None:
     assert " exec --nv --bind" in alone(on="booster", gpus=1, container=image)
     assert " exec --rocm --bind" in alone(on="booster", gpus=1, container=image, site=replace(SITE, modules=(amd,)))
     assert " exec --bind" in alone(on="booster", container=image)
+    assert " exec --nv --bind" in alone(on="booster", gpus=1, container=image, site=LOCAL)
 
 
 def test_a_container_has_its_software_itself_but_for_what_runs_it() -> None:
@@ -831,6 +977,14 @@ def test_a_container_has_its_software_itself_but_for_what_runs_it() -> None:
     assert "module load Apptainer-Tools\nset -u" in alone(site=site, **inside)
     bare = replace(site, software=Software((Stage("2024", packages[:1], "here"),)))
     assert "module" not in alone(site=bare, **inside)
+
+
+def test_a_container_does_not_look_for_packages_of_the_host(fakes: Fakes) -> None:
+    fakes.command("apptainer", 'echo "${PYTHONPATH:-none} ${PYTHONHOME:-none} ${VIRTUAL_ENV:-none}"\n')
+    host = {"PYTHONPATH": "/modules", "PYTHONHOME": "/usr", "VIRTUAL_ENV": "/venv"}
+    assert fakes.run(alone(container=Container("x.sif")), **host)[1] == "none none none\n"
+    own = alone(container=Container("x.sif"), setup=("export PYTHONPATH=/inside",))
+    assert fakes.run(own, **host)[1] == "/inside none none\n"
 
 
 def test_a_missing_apptainer_is_one_clear_line(fakes: Fakes) -> None:
@@ -870,6 +1024,14 @@ def test_the_manifest_tells_what_was_rendered(tmp_path: Path) -> None:
     assert second.parts == (Part("q", "quantum", "quantum", "cpu", 1, 1, 0, (), 2, 1),)
     write(RENDERED, tmp_path / "a" / "run")
     assert read_manifest(tmp_path / "a" / "run") == manifest
+
+
+def test_what_a_run_may_take_counts_each_task_and_each_start() -> None:
+    steps = (
+        Step("a", (Component("q", "quantum", "true", quantum=QuantumUse(2)),), 3600, (), ({"x": 1}, {"x": 2})),
+        Step("b", (Component("q", "quantum", "true", quantum=QuantumUse(3)),), 1800, checkpoint=Checkpoint(requeues=4)),
+    )
+    assert asked_for(render(workflow(*steps), SITE).manifest) == [("quantum", 2 + 2.5, 4 + 15)]
 
 
 def test_a_run_is_written_whole_into_a_new_or_empty_folder_and_left_alone_after(tmp_path: Path) -> None:

@@ -138,14 +138,70 @@ def test_needs_that_are_not_met_end_in_one(capsys: pytest.CaptureFixture[str]) -
     assert "Stages that meet all needs: 2022" in out
 
 
+MINE = """\
+title: Mine
+scheduler: slurm
+sources: {me: {title: Notes, url: "https://example.org/notes", date: 2026-11-26}}
+modules:
+  - name: cluster
+    kind: cluster
+    title: Cluster
+    source: me
+    nodes: {n: {cores: 4}}
+    partitions: [{name: batch, nodes: 4, time: 1h, node: n}]
+software:
+  source: me
+  setup:
+    - 'load() { if [[ $1 == Nope/1 ]]; then echo no Nope >&2; return 1; fi; LOADEDMODULES=$1; }'
+    - 'module() { [[ $1 != load ]] || load "$2"; }'
+  stages:
+    - name: "1"
+      source: me
+      packages:
+        - {provides: gcc, version: 12.3.0, load: [GCC/12.3.0]}
+        - {provides: nope, version: "1", load: [Nope/1]}
+    - {name: "2", source: me, packages: [{provides: gcc, version: 13.2.0, load: [GCC/13.2.0]}]}
+"""
+
+
+def test_what_the_file_says_is_loaded_on_the_live_system(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (home / "mine.yaml").write_text(MINE)
+    status, out, err = answer(capsys, "check", "mine.yaml", "--live")
+    assert (status, err) == (1, "hqml: 1 of 3 packages of mine do not load as its file says\n")
+    assert [" ".join(line.split()) for line in out.splitlines() if " GCC" in line or "Nope" in line] == [
+        "1 gcc 12.3.0 GCC/12.3.0 yes -",
+        "1 nope 1 Nope/1 no no Nope",
+        "2 gcc 13.2.0 GCC/13.2.0 yes -",
+    ]
+    [one] = values(capsys, "check", "mine.yaml", "--live", "--stage", "2")
+    assert (one["package"], one["loads"], one["loaded"]) == ("gcc", True, ["GCC/13.2.0"])
+
+
+def test_a_machine_without_the_modules_of_the_site_is_no_login_node_of_it(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "mine.yaml").write_text(MINE)
+    status, out, err = answer(capsys, "check", "mine.yaml", "--live", "--needs", "gcc")
+    assert (status, out) == (1, "")
+    assert err.startswith("hqml: none of the modules of mine is on this machine (")
+    assert err.endswith("is it a login node of mine? name one with --host\n")
+    (home / "bare.yaml").write_text(MINE.replace("'module() {", "'unset -f module; other() {"))
+    for needs in ((), ("--needs", "gcc")):
+        status, out, err = answer(capsys, "check", "bare.yaml", "--live", *needs)
+        assert (status, out) == (1, "")
+        assert err.startswith("hqml: this machine has no module system: its shell knows no command `module`; is it the")
+
+
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
         (("show", "juwles"), "did you mean 'juwels'?"),
         (("show", "none.yaml"), "none.yaml: there is no such file"),
         (("show", "juwels", "--stage", "2021"), "juwels has no stage '2021'; did you mean '202"),
-        (("check", "juwels", "--on", "booster"), "go with --needs, and that with a SITE; see `hqml site check --help`"),
-        (("check", "--needs", "mpi"), "go with --needs, and that with a SITE; see `hqml site check --help`"),
+        (("check", "juwels", "--on", "booster"), "and --on with --needs; see `hqml site check --help`"),
+        (("check", "--needs", "mpi"), "go with a SITE, and --on with --needs; see `hqml site check --help`"),
+        (("check", "--live"), "go with a SITE, and --on with --needs; see `hqml site check --help`"),
+        (("check", "juwels", "--stage", "2024"), "--stage goes with --needs, or with --live; see"),
         (("check", "juwels", "--needs", "torch=2"), "write needs as 'torch>=2.1, cuda, mpi'; found 'torch=2'"),
         (("check", "juwels", "--needs", "mpi", "--on", "boster"), "no module 'boster'; did you mean 'booster'?"),
         (("check", "juwels", "--needs", "mpi", "--stage", "x"), "juwels has no stage 'x'; there are: 2025, 2026"),
@@ -183,4 +239,4 @@ def test_without_slurm_it_says_where_to_be(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", str(home))
-    assert answer(capsys, "probe") == (2, "", "hqml: scontrol is not here; is this the site's login node?\n")
+    assert answer(capsys, "probe") == (1, "", "hqml: scontrol is not here; is this the site's login node?\n")

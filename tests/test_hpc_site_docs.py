@@ -36,7 +36,7 @@ def blocks(page: str, language: str) -> list[str]:
 
 @pytest.mark.parametrize("name", SITES)
 def test_the_first_job_of_a_page_keeps_to_the_limits(name: str, tmp_path: Path) -> None:
-    [text] = blocks((DOCS / f"{name}.md").read_text(), "yaml")
+    text = blocks((DOCS / f"{name}.md").read_text(), "yaml")[0]
     path = tmp_path / "first.yaml"
     path.write_text(text)
     workflow, places = open_workflow(path)
@@ -46,6 +46,18 @@ def test_the_first_job_of_a_page_keeps_to_the_limits(name: str, tmp_path: Path) 
     assert len(render(workflow, site).scripts) == len(workflow.steps) == 2
     parts = [component.on for step in workflow.steps for component in step.components]
     assert len(set(parts)) >= 2
+
+
+def test_one_mpi_world_over_cluster_and_booster_has_the_mpi_that_was_published(tmp_path: Path) -> None:
+    first, step = blocks((DOCS / "juwels.md").read_text(), "yaml")
+    path = tmp_path / "both.yaml"
+    path.write_text(first + textwrap.indent(step, "  "))
+    workflow, places = open_workflow(path)
+    site = load_site("juwels")
+    check(workflow, site, places)
+    scripts = render(workflow, site).scripts
+    assert "ParaStationMPI/5.11.0-1 mpi4py" in scripts["03-ensemble.sh"]
+    assert "OpenMPI" not in scripts["03-ensemble.sh"]
 
 
 @pytest.mark.parametrize("name", [name for name in SITES if name != "local"])

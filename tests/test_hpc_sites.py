@@ -15,6 +15,7 @@ from hqml.errors import FormatError, ParameterError
 from hqml.hpc.needs import read_needs
 from hqml.hpc.site import KINDS, Site
 from hqml.hpc.sites.file import load_site, read_site, site_names, user_folder
+from hqml.hpc.software.modules import resolve
 
 SITES = ("deep", "jureca-dc", "jusuf", "juwels", "local", "lumi", "marenostrum5", "vega")
 
@@ -26,14 +27,14 @@ PUBLISHED = [
     ("juwels", "cluster", "mem192", 64, DAY, 48, 0),
     ("juwels", "cluster", "devel", 8, 2 * HOUR, 48, 0),
     ("juwels", "cluster", "gpus", 46, DAY, 48, 4),
-    ("juwels", "cluster", "develgpus", 2, DAY, 48, 4),
+    ("juwels", "cluster", "develgpus", 2, 2 * HOUR, 48, 4),
     ("juwels", "booster", "booster", 384, DAY, 48, 4),
     ("juwels", "booster", "develbooster", 4, 2 * HOUR, 48, 4),
     ("jureca-dc", "cluster", "dc-cpu", 64, DAY, 128, 0),
     ("jureca-dc", "cluster", "dc-cpu-bigmem", 48, DAY, 128, 0),
-    ("jureca-dc", "cluster", "dc-cpu-devel", 4, DAY, 128, 0),
+    ("jureca-dc", "cluster", "dc-cpu-devel", 4, 2 * HOUR, 128, 0),
     ("jureca-dc", "booster", "dc-gpu", 24, DAY, 128, 4),
-    ("jureca-dc", "booster", "dc-gpu-devel", 4, DAY, 128, 4),
+    ("jureca-dc", "booster", "dc-gpu-devel", 4, 2 * HOUR, 128, 4),
     ("deep", "cm", "dp-cn", 50, DAY, 24, 0),
     ("deep", "esb", "dp-esb", 75, DAY, 8, 1),
     ("deep", "dam", "dp-dam", 16, DAY, 48, 1),
@@ -43,6 +44,7 @@ PUBLISHED = [
     ("lumi", "lumi-g", "small-g", 4, 3 * DAY, 56, 8),
     ("lumi", "lumi-g", "dev-g", 32, 3 * HOUR, 56, 8),
     ("lumi", "lumi-c", "standard", 512, 2 * DAY, 128, 0),
+    ("lumi", "lumi-c", "largemem", 1, DAY, 128, 0),
     ("vega", "cpu", "cpu", 960, DAY, 128, 0),
     ("vega", "gpu", "gpu", 60, DAY, 128, 4),
 ]
@@ -143,6 +145,34 @@ def test_stages_of_juelich_tell_what_each_has(sites: Mapping[str, Site]) -> None
     assert {found["gcc"] for found in versions.values()} == {"13.3.0", "14.3.0", "12.3.0", "11.3.0", "11.2.0"}
     assert versions["2024"]["python"] == "3.11.3"
     assert versions["2024"]["mpi"] == "4.1.5"
+
+
+def test_limits_that_no_source_tells_are_not_firm(sites: Mapping[str, Site]) -> None:
+    loose = {
+        (site.name, one.name)
+        for site in sites.values()
+        for module in site.modules
+        for one in module.partitions
+        if not one.firm
+    }
+    assert loose == {
+        ("juwels", "develgpus"),
+        ("juwels", "largebooster"),
+        ("jureca-dc", "dc-cpu-devel"),
+        ("jureca-dc", "dc-gpu-devel"),
+        ("jusuf", "batch"),
+        ("jusuf", "gpus"),
+        ("jusuf", "develgpus"),
+    }
+
+
+@pytest.mark.parametrize("stage", ["2024", "2025", "2026"])
+def test_mpi4py_in_juelich_goes_with_each_mpi(sites: Mapping[str, Site], stage: str) -> None:
+    for mpi in ("openmpi", "parastationmpi"):
+        found = resolve(sites["deep"], read_needs(f"{mpi}, mpi4py, python"), kind="booster", stage=stage)
+        assert not found.missing
+        modules = [module.partition("/")[0].lower() for module in found.load]
+        assert [one for one in modules if "mpi" in one] == [mpi, "mpi4py"]
 
 
 def test_load_sequences_are_whole(sites: Mapping[str, Site]) -> None:
@@ -305,8 +335,7 @@ BAD = [
     ),
     (
         LEAST.replace("https://example.org/notes", "my head"),
-        "mine.yaml:4: sources.me.url: must be an address such as https://apps.fz-juelich.de/jsc/hps/juwels/, "
-        "found 'my head'",
+        "mine.yaml:4: sources.me.url: must be an address that begins with a scheme such as https://, found 'my head'",
     ),
     (LEAST.replace("nodes: 4, ", ""), "mine.yaml:13: modules[0].partitions[0].nodes: this key is missing"),
     (
@@ -333,7 +362,7 @@ BAD = [
     (
         LEAST.replace("name: batch", "name: 'two words'"),
         "mine.yaml:13: modules[0].partitions[0].name: "
-        "must be one word of letters, digits and _.+=:,/@%~-, found 'two words'",
+        "must be one word of letters, digits and . _ - + @, found 'two words'",
     ),
     (
         LEAST + "      - {name: batch, nodes: 1, time: 1h, node: n}\n",
@@ -396,6 +425,18 @@ BAD = [
         LEAST + "launch: {source: me, srun: ['--x; rm -rf']}\n",
         "mine.yaml:14: launch.srun[0]: must be one word of letters, digits and _.+=:,/@%~-, found '--x; rm -rf'",
     ),
+    (
+        LEAST + "launch: {source: me, environment: {HF_TOKEN: abc}}\n",
+        "mine.yaml:14: launch.environment.HF_TOKEN: HF_TOKEN looks secret, and job scripts show it; users read it",
+    ),
+    (
+        LEAST + 'launch: {source: me, environment: {A: "b\\nc"}}\n',
+        "mine.yaml:14: launch.environment.A: must be one line",
+    ),
+    (
+        LEAST + "launch: {source: me, environment: {http_proxy: 'http://me:pw@host'}}\n",
+        "mine.yaml:14: launch.environment.http_proxy: an address with a password; ",
+    ),
     (LEAST + "launch: {gpus: gres}\n", "mine.yaml:14: launch.source: this key is missing"),
     (
         LEAST + SOFTWARE + "    - {name: '2024', source: me}\n",
@@ -408,7 +449,7 @@ BAD = [
     (
         LEAST + SOFTWARE.replace("2.1.2", "2.10"),
         "mine.yaml:20: software.stages[0].packages[0].version: "
-        'put it in quotes: a number 2.1 may have lost a 0, such as that of "2.10"',
+        "must be text; write it in quotes, e.g. '2.1': a number may have lost a 0 at its end",
     ),
     (
         LEAST + SOFTWARE.replace("torch,", "PyTorch_x,"),
@@ -435,6 +476,25 @@ def test_a_bad_file_is_one_line_with_its_place(tmp_path: Path, text: str, line: 
     said = str(caught.value)
     assert "\n" not in said
     assert said.removeprefix(f"{tmp_path}/").startswith(line)
+
+
+@pytest.mark.parametrize(
+    ("key", "address", "told"),
+    [
+        ("endpoint", "http://host/$(touch x)", "must be an address that begins with http:// or https://"),
+        ("endpoint", "http://host/`touch x`", "must be an address that begins with http:// or https://"),
+        ("endpoint", "https://me:pw@host/sapi", "must not say a user or a password"),
+        ("endpoint", "ftp://host/", "must be an address that begins with http:// or https://"),
+        ("proxy", "socks5h://me:pw@host:1080", "must not say a user or a password"),
+        ("proxy", "socks5h://host:$PORT", "must be an address that begins with http://"),
+        ("proxy", "ldap://host", "must be an address that begins with http://"),
+    ],
+)
+def test_an_address_of_the_annealer_gives_no_access(tmp_path: Path, key: str, address: str, told: str) -> None:
+    quantum = f"  - {{name: q, kind: quantum, title: Q, quantum: {{source: me, {key}: '{address}'}}}}\n"
+    with pytest.raises(FormatError) as caught:
+        read_site(written(tmp_path, LEAST + quantum))
+    assert f"mine.yaml:14: modules[1].quantum.{key}: {told}" in str(caught.value)
 
 
 def test_there_are_more_than_twenty_bad_files() -> None:

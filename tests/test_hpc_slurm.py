@@ -6,29 +6,29 @@ import pytest
 
 from hqml.hpc.host import Answer
 from hqml.hpc.runs import slurm
-from hqml.hpc.runs.refusals import Refused, advice, checked, message
+from hqml.hpc.runs.refusals import Refused, Unanswered, advice, checked, message
 
 QUEUE = """\
-4+1|RUNNING|None|1795687994|0:03|jb01|0|0|/tmp/w/het.sh|
-2|PENDING|Dependency|N/A|0:00||0|0|/tmp/w/ok.sh|
-3_2|PENDING|JobArrayTaskLimit|N/A|0:00||0|0|/tmp/w/ok.sh 6|
-6|PENDING|Resources|1795688294|0:00||0|0|/tmp/w/ok.sh|
-7_5|PENDING|DependencyNeverSatisfied|N/A|0:00||0|0|/tmp/w/ok.sh 3 4|
-33|PENDING|BeginTime|1795688320|0:00||1|0|/tmp/w/ok.sh 30|
-3_0|RUNNING|None|1795687994|0:03|dc01|0|0|/tmp/w/ok.sh 6|
-4+0|RUNNING|None|1795687994|0:03|dc01|0|0|/tmp/w/het.sh|
-1|CANCELLED|None|1795687994|0:05|dc01|0|15|/tmp/w/ok.sh 20|
-35|CANCELLED|DependencyNeverSatisfied|1795687999|0:00||0|0|/tmp/w/ok.sh|
-13|CANCELLED|JobHeldUser|1795687997|0:00||0|0|/tmp/w/ok.sh|
-36|COMPLETED|None|1795687999|0:01|dc[01-02]|0|0|/tmp/w/ok.sh 1|
-31|FAILED|NonZeroExitCode|1795687995|0:01|dc01|0|768|/tmp/w/ok.sh 1 3|
-8|FAILED|JobLaunchFailure|1795687994|1-02:03:04|dc02|0|10|/tmp/w/ok.sh 100|
-"""
+4+1|RUNNING|None|1795687994|0:03|jb01|0|0|(null)|/tmp/w/het.sh|
+2|PENDING|Dependency|N/A|0:00||0|0|hqml:5f0c:train|/tmp/w/ok.sh|
+3_2|PENDING|JobArrayTaskLimit|N/A|0:00||0|0|(null)|/tmp/w/ok.sh 6|
+6|PENDING|Resources|1795688294|0:00||0|0|(null)|/tmp/w/ok.sh|
+7_5|PENDING|DependencyNeverSatisfied|N/A|0:00||0|0|(null)|/tmp/w/ok.sh 3 4|
+33|PENDING|BeginTime|1795688320|0:00||1|0|(null)|/tmp/w/ok.sh 30|
+3_0|RUNNING|None|1795687994|0:03|dc01|0|0|(null)|/tmp/w/ok.sh 6|
+4+0|RUNNING|None|1795687994|0:03|dc01|0|0|(null)|/tmp/w/het.sh|
+1|CANCELLED|None|1795687994|0:05|dc01|0|15|(null)|/tmp/w/ok.sh 20|
+35|CANCELLED|DependencyNeverSatisfied|1795687999|0:00||0|0|(null)|/tmp/w/ok.sh|
+13|CANCELLED|JobHeldUser|1795687997|0:00||0|0|(null)|/tmp/w/ok.sh|
+36|COMPLETED|None|1795687999|0:01|dc[01-02]|0|0|(null)|/tmp/w/ok.sh 1|
+31|FAILED|NonZeroExitCode|1795687995|0:01|dc01|0|768|(null)|/tmp/w/ok.sh 1 3|
+8|FAILED|JobLaunchFailure|1795687994|1-02:03:04|dc02|0|10|(null)|/tmp/w/ok.sh 100|
+""".replace("|", slurm.BETWEEN)
 """Answer of `slurm.queue`."""
 
 
 def seen() -> dict[str, slurm.Seen]:
-    names = [line.partition("|")[0] for line in QUEUE.splitlines()]
+    names = [line.partition(slurm.BETWEEN)[0] for line in QUEUE.splitlines()]
     return dict(zip(names, slurm.in_queue(QUEUE), strict=True))
 
 
@@ -88,20 +88,45 @@ def test_lines_that_a_site_prints_besides_are_passed_over() -> None:
     assert slurm.in_queue("") == []
 
 
+def queued(lines: str) -> list[slurm.Seen]:
+    return slurm.in_queue(lines.replace("|", slurm.BETWEEN))
+
+
+HELD = "\x1f".join(
+    ("3", "PENDING", "JobHeldUser", "N/A", "0:00", "", "0", "0", "mine|and: more", "/tmp/w/odd name|x.sh", "")
+)
+"""Recorded: a comment and a path with bars."""
+
+
+def test_comments_and_paths_may_have_any_sign() -> None:
+    [one] = slurm.in_queue(HELD)
+    assert (one.reason, one.comment, one.command) == ("JobHeldUser", "mine|and: more", "/tmp/w/odd name|x.sh")
+    [one] = slurm.in_queue(HELD.replace("JobHeldUser", "Nodes required for job are DOWN, DRAINED|or reserved"))
+    assert (one.state, one.reason) == ("queued", "Nodes required for job are DOWN, DRAINED|or reserved")
+    assert seen()["2"].comment == "hqml:5f0c:train"
+    assert seen()["6"].comment == ""
+
+
+@pytest.mark.parametrize("code", ["127", "255", "4294967294", "", "N/A"])
+def test_what_is_no_wait_status_is_none(code: str) -> None:
+    [one] = queued(f"5|FAILED|NonZeroExitCode|1795687994|1:00|dc01|0|{code}|(null)|/w/a.sh|")
+    assert (one.state, one.status) == ("failed", None)
+
+
 @pytest.mark.parametrize("word", ["TIMEOUT", "DEADLINE"])
 def test_a_job_out_of_time_is_timed_out(word: str) -> None:
-    [one] = slurm.in_queue(f"5|{word}|TimeLimit|1795687994|1:00|dc01|0|15|/w/a.sh|")
+    [one] = queued(f"5|{word}|TimeLimit|1795687994|1:00|dc01|0|15|(null)|/w/a.sh|")
     assert one.state == "timed out"
 
 
 @pytest.mark.parametrize("word", ["OUT_OF_MEMORY", "NODE_FAIL", "BOOT_FAIL"])
 def test_what_failed_in_a_way_of_its_own_says_so(word: str) -> None:
-    [one] = slurm.in_queue(f"5|{word}|None|1795687994|1:00|dc01|0|9|/w/a.sh|")
+    [one] = queued(f"5|{word}|None|1795687994|1:00|dc01|0|9|(null)|/w/a.sh|")
     assert (one.state, one.reason) == ("failed", word)
 
 
 def test_a_word_that_nobody_knows_is_unknown() -> None:
-    [one] = slurm.in_queue("5|MELTED|None|1795687994|1:00|dc01|0|9|/w/a.sh|")
+    [one] = queued("5|MELTED|None|1795687994|1:00|dc01|0|9|(null)|/w/a.sh|")
     assert one.state == "unknown"
 
 
@@ -112,7 +137,7 @@ ACCOUNTING = """\
 14+0|CANCELLED by 1000|1795687994|5|dc01|0:15
 14+1|CANCELLED by 1000|1795687994|5|jb01|0:15
 15|OUT_OF_MEMORY|1795687994|5|dc01|0:125
-"""
+""".replace("|", slurm.BETWEEN)
 
 
 def test_the_accounting_tells_what_the_queue_has_forgotten() -> None:
@@ -160,24 +185,33 @@ def test_tasks_are_written_as_slurm_takes_them(tasks: list[int], at_once: int | 
 
 
 def test_a_job_is_submitted_with_what_it_needs_to_know() -> None:
-    assert slurm.sbatch("/r/01-a.sh", chdir="/w", output="/r/logs/%x-%j.out", run="/r") == [
+    assert slurm.sbatch("/r/01-a.sh", chdir="/w", output="/r/logs/%x-%j.out", run="/r", comment="hqml:5f0c:a") == [
         "sbatch",
         "--parsable",
         "--chdir=/w",
         "--output=/r/logs/%x-%j.out",
         "--export=ALL,HQML_RUN=/r",
+        "--comment=hqml:5f0c:a",
         "/r/01-a.sh",
     ]
 
 
 def test_dependencies_and_tasks_come_before_the_script() -> None:
-    line = slurm.sbatch("/r/a.sh", chdir="/w", output="/o", run="/r", after=["1", "2_3"], array="2,5%4")
+    line = slurm.sbatch("/r/a.sh", chdir="/w", output="/o", run="/r", comment="c", after=["1", "2_3"], array="2,5%4")
     assert line[-4:] == ["--dependency=afterok:1:2_3", "--kill-on-invalid-dep=yes", "--array=2,5%4", "/r/a.sh"]
 
 
 @pytest.mark.parametrize(
     ("answer", "number"),
-    [("12\n", "12"), ("12;juwels\n", "12"), ("Be nice to your neighbours\n12\n", "12"), ("", None), ("none\n", None)],
+    [
+        ("12\n", "12"),
+        ("12;juwels\n", "12"),
+        ("Be nice to your neighbours\n12\n", "12"),
+        ("", None),
+        ("none\n", None),
+        ("12\nyour budget: 4000;since Monday\n", "12"),
+        ("12\n2026\u0663\n", "12"),
+    ],
 )
 def test_the_number_of_a_job_is_found_in_the_answer(answer: str, number: str | None) -> None:
     assert slurm.submitted(answer) == number
@@ -206,7 +240,6 @@ REFUSALS = [
     ),
     ("allocation failure: Node count specification invalid", "nodes:"),
     ("allocation failure: More processors requested than permitted", "cpus:"),
-    ("sbatch: error: Batch job submission failed: Unable to contact slurm controller (connect failure)", "later"),
 ]
 
 
@@ -229,8 +262,29 @@ def test_an_unknown_refusal_has_advice_too() -> None:
 
 
 def test_a_missing_command_is_no_login_node() -> None:
-    with pytest.raises(Refused, match="login node"):
+    with pytest.raises(Unanswered, match="login node"):
         checked(Answer(127, "", "env: 'squeue': No such file or directory"), "squeue")
-    with pytest.raises(Refused, match=r"squeue: Unable to contact slurm controller.*later"):
-        checked(Answer(1, "", "slurm_load_jobs error: Unable to contact slurm controller"), "squeue")
     assert checked(Answer(0, "x", "warning"), "squeue") == "x"
+
+
+SILENCE = [
+    "slurm_load_jobs error: Unable to contact slurm controller (connect failure)",
+    "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation",
+    "sbatch: error: Batch job submission failed: Zero Bytes were transmitted or received",
+    "slurm_load_jobs error: Transport endpoint is not connected",
+    "squeue: fatal: Could not establish a configuration source",
+    "sbatch: error: Batch job submission failed: Slurm backup controller in standby mode",
+    'squeue: error: Munge encode failed: Failed to access "/run/munge/munge.socket.2": No such file or directory',
+]
+
+
+@pytest.mark.parametrize("stderr", SILENCE)
+def test_a_slurm_that_does_not_answer_has_not_refused(stderr: str) -> None:
+    with pytest.raises(Unanswered, match=r"^squeue: .*(later|in time|login node)"):
+        checked(Answer(1, "", stderr), "squeue")
+
+
+@pytest.mark.parametrize(("stderr", "words"), REFUSALS)
+def test_what_slurm_refuses_is_told_from_that(stderr: str, words: str) -> None:
+    with pytest.raises(Refused, match=words):
+        checked(Answer(1, "", stderr), "sbatch")

@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 
 from hqml.errors import HostError, ParameterError
 from hqml.hpc.host import LocalHost
+from hqml.hpc.remote import far_shell, rsync, ssh, staging
 from hqml.hpc.remote import left_out as leaving
-from hqml.hpc.remote import rsync, ssh, staging
 from hqml.hpc.remote.failures import failure
 from hqml.hpc.remote.ssh import SshHost, hold
+from hqml.hpc.workflow import Component, QuantumUse, Step, Workflow
 
 FAKE = """#!/bin/sh
 printf '%s\\n' "$*" >> "$FAKE_SSH/calls"
@@ -136,9 +137,35 @@ def test_the_secrets_of_this_process_stay_here(other, monkeypatch):
     assert "DEV-0123456789" not in SshHost("login").run(["env"]).out
 
 
+OF_SLURM = ("SLURM_JOB_ID", "SLURM_MEM_PER_NODE", "SBATCH_PARTITION", "SRUN_CPUS_PER_TASK", "SQUEUE_STATES")
+SECRET = ("DWAVE_API_TOKEN", "SSHPASS", "MYSQL_PWD", "GITHUB_PAT", "my_password", "AWS_SECRET_ACCESS_KEY", "MY_API_KEY")
+OPEN = ("SLURM_CONF", "TOKENIZERS_PARALLELISM", "PROJECT", "MY_PATH", "SLURMISH")
+
+
+def test_commands_here_see_no_secrets_and_nothing_of_a_job_around(monkeypatch):
+    for name in (*OF_SLURM, *SECRET, *OPEN):
+        monkeypatch.setenv(name, "x1y2z3")
+    names = {line.partition("=")[0] for line in LocalHost().run(["env"]).out.splitlines()}
+    assert names & {*OF_SLURM, *SECRET} == set()
+    assert names >= {*OPEN, "PWD", "PATH"}
+
+
+@pytest.mark.parametrize("first", ["", "set -aeu\n", "IFS=_\n", "shopt -s nocasematch\n"])
+def test_what_the_login_there_exports_no_command_sees(other, monkeypatch, first):
+    for name in (*OF_SLURM, *SECRET, *OPEN):
+        monkeypatch.delenv(name, raising=False)
+    exports = "".join(f"export {name}='a b'\n" for name in (*OF_SLURM, *SECRET, *OPEN))
+    (other / "home" / ".bash_profile").write_text(f"{first}{exports}readonly SSHPASS\n")
+    said = SshHost("login").run(["env"])
+    names = {line.partition("=")[0] for line in said.out.splitlines()}
+    assert (said.status, said.err) == (0, "")
+    assert names & {*OF_SLURM, *SECRET} == set()
+    assert names >= {*OPEN, "PWD", "PATH", "HOME"}
+
+
 def test_half_a_script_starts_nothing(other):
     proof = other / "proof"
-    whole = ssh._for_sh(f"touch {proof}", "bash", "it's", "mark").encode()
+    whole = far_shell.for_sh(f"touch {proof}", "bash", "it's", "mark").encode()
     (other / "home" / "it's").mkdir()
     for end in range(1, len(whole) - 5, 11):
         subprocess.run(["sh"], input=whole[:end], cwd=other / "home", capture_output=True, check=False)
@@ -166,7 +193,7 @@ def test_a_folder_that_is_not_there_is_named(other):
         SshHost("login").run(["ls"], folder="/nonesuch")
 
 
-@pytest.mark.parametrize("argument", ["\0", "x" * 200_000])
+@pytest.mark.parametrize("argument", ["\0", "x" * 200_000, "é" * 70_000])
 def test_what_no_command_can_get_is_refused(other, argument):
     with pytest.raises(HostError, match="echo: its arguments have a character NUL, or are longer than"):
         SshHost("login").run(["echo", argument])
@@ -174,6 +201,8 @@ def test_what_no_command_can_get_is_refused(other, argument):
 
 def test_a_long_command_arrives_whole(other):
     assert SshHost("login").run(["bash", "-c", 'echo "${#1}"', "-", "x" * 90_000]).out == "90000\n"
+    many = ["é" * 40] * 10_000
+    assert SshHost("login").run(["bash", "-c", 'echo "$# ${#1}"', "-", *many]).out == "10000 40\n"
 
 
 def test_a_command_that_takes_too_long_is_named(other):
@@ -449,7 +478,8 @@ def project(tmp_path):
 def test_secrets_environments_and_links_are_told(project):
     notes = "\n".join(leaving.left_out(project).notes)
     assert "virtual environments (env, sub/conda)" in notes
-    assert "only you may read them: dwave.conf, my [token];" in notes
+    assert "only you may read them: my [token];" in notes
+    assert "hold secrets by their names: dwave.conf;" in notes
     assert "checkpoints, which runs have made here" in notes
     assert "must be there as well: outer" in notes
     assert "go.sh" not in notes
@@ -467,6 +497,24 @@ def test_where_all_files_are_private_names_tell(project):
         os.umask(before)
     assert {"/token", "/api.key", "/my-token.txt"} <= set(patterns)
     assert not {"/a b.py", "/tokenizer.json"} & set(patterns)
+
+
+def test_names_of_secrets_tell_whoever_may_read_them(project):
+    secrets = ("tokens.txt", ".dwave_token", "credentials.json", "secrets.yaml", "server.key")
+    others = ("tokenizer.json", "added_tokens.json", "special_tokens_map.json", "tokens.npy", "ca.pem", "keys.txt")
+    for name in (*secrets, *others):
+        (project / name).write_text("x")
+        (project / name).chmod(0o644)
+    patterns = leaving.left_out(project).patterns
+    assert {f"/{name}" for name in secrets} <= set(patterns)
+    assert not {f"/{name}" for name in others} & set(patterns)
+
+
+def test_the_token_file_of_a_workflow_is_never_sent(tmp_path):
+    uses = [QuantumUse(1, token_file=path) for path in ("mine/[t]", f"{tmp_path}/u", "~/.config/hqml/token", "/etc/t")]
+    steps = [Step(f"s{at}", (Component("s", "quantum", "true", quantum=use),), 60) for at, use in enumerate(uses)]
+    workflow = Workflow("w", "local", tuple(steps), path=str(tmp_path / "w.yaml"))
+    assert leaving.token_files(workflow) == (r"/mine/\[t]", "/u")
 
 
 def test_a_folder_without_anything_special_has_no_notes(tmp_path):

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
+import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextvars import Context
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,9 +20,11 @@ from hqml.hpc.host import Answer, LocalHost
 from hqml.hpc.run import Job, Jobs, Manifest, Part, read_jobs, write_json
 from hqml.hpc.runs.claim import CLAIM, claimed
 from hqml.hpc.runs.logs import following, logs_of
-from hqml.hpc.runs.refusals import Refused
-from hqml.hpc.runs.resume import cancel, resume
-from hqml.hpc.runs.states import StepStatus
+from hqml.hpc.runs.patience import Patience
+from hqml.hpc.runs.refusals import Refused, Unanswered
+from hqml.hpc.runs.resume import cancel, resume, shortened
+from hqml.hpc.runs.slurm import BETWEEN
+from hqml.hpc.runs.states import StepStatus, TaskStatus
 from hqml.hpc.runs.status import statuses
 from hqml.hpc.runs.submit import dry_commands, submit
 
@@ -35,6 +42,7 @@ class Played:
     components: int = 1
     reason: str = "Priority"
     restarts: int = 0
+    comment: str = "(null)"
 
 
 @dataclass
@@ -54,7 +62,7 @@ class FakeSlurm:
         self.lines.append(words)
         if words[0] == "env":
             words = words[2:]
-        if words[0] in ("mkdir", "rm"):
+        if words[0] in ("mkdir", "rm", "bash"):
             return LocalHost().run(words)
         answer = {"sbatch": self._sbatch, "squeue": self._squeue, "scancel": self._scancel, "sacct": self._sacct}
         return answer[words[0]](words[1:])
@@ -75,7 +83,7 @@ class FakeSlurm:
         tasks: list[int | None] = [*_numbers(known)] if known else [None]
         number = str(self.next)
         self.next += 1
-        self.jobs[number] = Played(script, after, tasks, dict.fromkeys(tasks, "PENDING"))
+        self.jobs[number] = Played(script, after, tasks, dict.fromkeys(tasks, "PENDING"), comment=options["--comment"])
         if Path(script).name == self.interrupt_after:
             raise KeyboardInterrupt
         return Answer(0, f"{number}\n", "")
@@ -84,26 +92,38 @@ class FakeSlurm:
         wanted = next((word.partition("=")[2].split(",") for word in words if word.startswith("--jobs=")), None)
         if wanted is not None and not set(wanted) & set(self.jobs):
             return Answer(1, "", "slurm_load_jobs error: Invalid job id specified")
+        asked = next(word.partition("=")[2] for word in words if word.startswith("--Format="))
         lines = [
-            line
+            "".join(f"{row[field.partition(':')[0]]}{field.partition(':')[2]}" for field in asked.split(","))
             for number, job in self.jobs.items()
             if wanted is None or number in wanted
-            for line in self._rows(number, job, everything=wanted is not None)
+            for row in self._rows(number, job, everything=wanted is not None)
         ]
         return Answer(0, "\n".join(lines) + "\n", "")
 
-    def _rows(self, number: str, job: Played, *, everything: bool) -> Iterator[str]:
+    def _rows(self, number: str, job: Played, *, everything: bool) -> Iterator[dict[str, str]]:
+        waiting = self._reason(job)
         for task in job.tasks:
             state = job.states[task]
             if not everything and state not in ("PENDING", "RUNNING"):
                 continue
-            reason = self._reason(job) if state in ("PENDING", "CANCELLED") else "None"
+            reason = waiting if state in ("PENDING", "CANCELLED") else "None"
             ran = state not in ("PENDING",) and reason != "DependencyNeverSatisfied"
-            start, code = ("1000" if ran else "N/A"), {"FAILED": "768", "CANCELLED": "15"}.get(state, "0")
+            codes = {"FAILED": "768", "CANCELLED": "15"}
             for one in range(job.components):
                 full = f"{number}+{one}" if job.components > 1 else number if task is None else f"{number}_{task}"
-                nodes = f"n{one}" if ran else ""
-                yield f"{full}|{state}|{reason}|{start}|0:07|{nodes}|{job.restarts}|{code}|{job.script}|"
+                yield {
+                    "JobArrayID": full,
+                    "State": state,
+                    "Reason": reason,
+                    "StartTime": "1000" if ran else "N/A",
+                    "TimeUsed": "0:07",
+                    "NodeList": f"n{one}" if ran else "",
+                    "RestartCnt": str(job.restarts),
+                    "exit_code": codes.get(state, "0"),
+                    "Comment": job.comment,
+                    "Command": job.script,
+                }
 
     def _reason(self, job: Played) -> str:
         states = [self._state(one) for one in job.after]
@@ -120,11 +140,12 @@ class FakeSlurm:
 
     def _scancel(self, words: list[str]) -> Answer:
         for word in words:
-            base, _, task = word.partition("_")
+            base, _, tasks = word.partition("_")
             if base not in self.jobs:
                 return Answer(1, "", f"scancel: error: Kill job error on job id {word}: Invalid job id specified")
+            meant = list(_numbers(tasks.strip("[]"))) if tasks else self.jobs[base].tasks
             for one, state in self.jobs[base].states.items():
-                if state in ("PENDING", "RUNNING") and (not task or str(one) == task):
+                if state in ("PENDING", "RUNNING") and one in meant:
                     self.jobs[base].states[one] = "CANCELLED"
         return Answer(0, "", "")
 
@@ -155,15 +176,15 @@ def job(step: str, *after: str, number: int = 1, tasks: int = 0, at_once: int | 
     return Job(step, f"{number:02}-{step}.sh", after, 600, (part,), tasks, at_once=at_once)
 
 
-def make_run(folder: Path, *jobs: Job) -> Path:
+def make_run(folder: Path, *jobs: Job, run: str = "5f0c") -> Path:
     """A run in which each script is a line."""
-    run = folder / "w.run"
-    run.mkdir()
+    path = folder / "w.run"
+    path.mkdir()
     for one in jobs:
         array = f"#SBATCH --array=0-{one.tasks - 1}" if one.tasks else "true"
-        (run / one.script).write_text(f"{array}\n")
-    write_json(Manifest("w", "s", "slurm", str(folder), "d", "0", jobs), run)
-    return run
+        (path / one.script).write_text(f"{array}\n")
+    write_json(Manifest("w", "s", "slurm", str(folder), "d", "0", jobs, run=run), path)
+    return path
 
 
 @pytest.fixture
@@ -256,6 +277,47 @@ def test_a_job_that_was_not_written_down_is_found_in_the_queue(chain: Path, slur
     assert [Path(one.script).name for one in slurm.jobs.values()].count("02-train.sh") == 1
 
 
+def test_jobs_of_a_run_that_was_in_the_folder_before_are_not_taken_for_this_ones(chain: Path, slurm: FakeSlurm) -> None:
+    submit(chain, slurm, ["prepare"])
+    shutil.rmtree(chain)
+    again = make_run(chain.parent, job("prepare"), run="77aa")
+    for work in (submit, resume):
+        with pytest.raises(ParameterError, match=r"jobs of another run that was in this folder.*\(scancel 1\)"):
+            work(again, slurm)
+    assert cancel(again, slurm) == []
+    slurm.end("1", "CANCELLED")
+    assert submit(again, slurm).identifiers == {"prepare": ("2",)}
+
+
+def test_scripts_that_were_submitted_by_hand_are_told(chain: Path, slurm: FakeSlurm) -> None:
+    slurm.jobs["7"] = Played(f"{chain}/01-prepare.sh", [], [None], {None: "RUNNING"})
+    with pytest.raises(ParameterError, match=r"scripts of this run that were submitted by hand.*\(scancel 7\)"):
+        submit(chain, slurm)
+
+
+def test_what_is_in_the_queue_from_elsewhere_is_nobody_elses_matter(chain: Path, slurm: FakeSlurm) -> None:
+    slurm.jobs["800"] = Played("/home/me/mine.sh", [], [None], {None: "RUNNING"}, comment="hqml:5f0c:prepare")
+    assert submit(chain, slurm).identifiers["prepare"] == ("1",)
+
+
+def test_an_unwritten_job_is_found_though_its_script_has_another_number_now(chain: Path, slurm: FakeSlurm) -> None:
+    slurm.interrupt_after = "02-train.sh"
+    with pytest.raises(KeyboardInterrupt):
+        submit(chain, slurm)
+    slurm.interrupt_after = ""
+    names = {"02-train.sh": "03-train.sh", "03-sweep.sh": "02-sweep.sh"}
+    text = (chain / "manifest.json").read_text()
+    (chain / "manifest.json").write_text(
+        text.replace("02-train.sh", "03-train.sh").replace("03-sweep.sh", "02-sweep.sh")
+    )
+    texts = {new: (chain / old).read_text() for old, new in names.items()}
+    for new, content in texts.items():
+        (chain / new).write_text(content)
+    jobs = submit(chain, slurm)
+    assert jobs.identifiers["train"] == ("2",)
+    assert jobs.identifiers["sweep"] == ("3",)
+
+
 def test_only_some_steps_can_be_submitted(chain: Path, slurm: FakeSlurm) -> None:
     submit(chain, slurm, ["prepare", "train"])
     assert len(slurm.jobs) == 2
@@ -298,13 +360,23 @@ def test_a_folder_that_slurm_would_misread_is_refused(letter: str, tmp_path: Pat
 
 def test_a_dry_run_names_steps_in_place_of_numbers(chain: Path) -> None:
     lines = dry_commands(Manifest("w", "s", "slurm", "/w", "d", "0", (job("a"), job("b", "a"))), chain)
-    assert lines[1][5:7] == ["--dependency=afterok:<a>", "--kill-on-invalid-dep=yes"]
+    assert lines[1][6:8] == ["--dependency=afterok:<a>", "--kill-on-invalid-dep=yes"]
 
 
 def test_one_process_at_a_time_submits_a_run(chain: Path, slurm: FakeSlurm) -> None:
-    with claimed(chain), pytest.raises(ParameterError, match=f"process {os.getpid()} on .* is at work on this run"):
-        submit(chain, slurm)
+    taken = f"process {os.getpid()} on .* is at work on this run"
+    for work in (submit, resume, cancel):
+        with claimed(chain), pytest.raises(ParameterError, match=taken):
+            Context().run(work, chain, slurm)  # as another process or thread: here the claim is this test's own
+    assert slurm.lines == []
     submit(chain, slurm)
+    assert not (chain / CLAIM).exists()
+
+
+def test_who_has_a_claim_has_it_for_all_that_it_calls(chain: Path, slurm: FakeSlurm) -> None:
+    with claimed(chain):
+        submit(chain, slurm)
+        assert (chain / CLAIM).exists()
     assert not (chain / CLAIM).exists()
 
 
@@ -313,8 +385,71 @@ def test_a_process_that_is_gone_has_no_claim(chain: Path, slurm: FakeSlurm) -> N
 
     (chain / CLAIM).write_text(json.dumps(this_process() | {"born": "1"}))
     submit(chain, slurm)
-    (chain / CLAIM).write_text("half")
-    submit(chain, slurm)
+    assert not (chain / CLAIM).exists()
+
+
+@pytest.mark.parametrize("content", ["half", "", "[]", '{"pid": 7}'])
+def test_a_claim_that_nobody_can_read_is_no_free_run(content: str, chain: Path, slurm: FakeSlurm) -> None:
+    (chain / CLAIM).write_text(content)
+    with pytest.raises(
+        ParameterError, match=r"claim\.json cannot be read; if nobody is at work on this run, remove it"
+    ):
+        submit(chain, slurm)
+    assert slurm.lines == []
+
+
+def test_a_claim_that_has_become_another_ones_is_left_alone(chain: Path) -> None:
+    with claimed(chain):
+        (chain / CLAIM).write_text(other := json.dumps({"host": "login7", "place": "elsewhere", "pid": 1, "born": "1"}))
+    assert (chain / CLAIM).read_text() == other
+
+
+def test_a_file_system_without_hard_links_is_told(
+    chain: Path, slurm: FakeSlurm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_link(source: Path, target: Path) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", no_link)
+    with pytest.raises(FormatError, match=r"cannot write .*claim\.json: Operation not permitted; choose a run folder"):
+        submit(chain, slurm)
+    assert not list(chain.glob(".claim.json*"))
+
+
+CONTENDER = """\
+import json, os, sys, time
+from pathlib import Path
+from hqml.errors import ParameterError
+from hqml.hpc.runs.claim import CLAIM, claimed
+from hqml.processes import this_process
+
+run, own = Path(sys.argv[1]), Path(sys.argv[1], "inside")
+left_behind, had = json.dumps(this_process() | {"born": "1"}), 0
+deadline = time.monotonic() + 1.5
+while time.monotonic() < deadline:
+    try:
+        with claimed(run):
+            os.close(os.open(own, os.O_CREAT | os.O_EXCL))
+            had += 1
+            time.sleep(0.0005)
+            own.unlink()
+            beside = run / f"left.{os.getpid()}"
+            beside.write_text(left_behind)
+            os.replace(beside, run / CLAIM)  # as a process leaves it that is killed
+    except ParameterError:
+        pass
+print(had)
+"""
+
+
+def test_of_processes_that_find_a_claim_left_behind_one_gets_the_run(chain: Path) -> None:
+    contenders = [
+        subprocess.Popen([sys.executable, "-c", CONTENDER, str(chain)], stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    had = [int(one.communicate(timeout=60)[0] or -1) for one in contenders]
+    assert [one.returncode for one in contenders] == [0, 0, 0]
+    assert sum(had) > 10
 
 
 def test_a_process_of_another_host_is_not_judged(chain: Path, slurm: FakeSlurm) -> None:
@@ -399,7 +534,7 @@ def test_what_leaves_no_trace_is_unknown_unless_the_accounting_knows(chain: Path
     slurm.forget("1", "2", "3", "4")
     assert states(chain, slurm)["prepare"] == "unknown"
     assert states(chain, slurm)["train"] == "held back"
-    slurm.accounting = "1|OUT_OF_MEMORY|1000|60|dc01|0:125\n"
+    slurm.accounting = "1|OUT_OF_MEMORY|1000|60|dc01|0:125\n".replace("|", BETWEEN)
     found = status_of(chain, slurm, "prepare").telling
     assert (found.state, found.reason, found.nodes) == ("failed", "OUT_OF_MEMORY", "dc01")
 
@@ -431,8 +566,15 @@ def test_a_slurm_that_does_not_answer_is_an_error(
     submit(chain, slurm)
     down = Answer(1, "", "slurm_load_jobs error: Unable to contact slurm controller (connect failure)")
     monkeypatch.setattr(slurm, "_squeue", lambda words: down)
-    with pytest.raises(HostError, match=r"squeue: Unable to contact slurm controller.*try again later"):
+    with pytest.raises(Unanswered, match=r"squeue: Unable to contact slurm controller.*try again later"):
         statuses(chain, slurm)
+    slurm.refuse["01-prepare.sh"] = (
+        "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation"
+    )
+    monkeypatch.undo()
+    cancel(chain, slurm)
+    with pytest.raises(Unanswered, match=r"^prepare: Slurm says: Socket timed out.*found and not sent again"):
+        resume(chain, slurm)
 
 
 # Going on, and stopping
@@ -476,6 +618,67 @@ def test_of_an_array_only_unfinished_tasks_are_submitted(chain: Path, slurm: Fak
     found = status_of(chain, slurm, "sweep")
     assert [one.job for one in found.tasks] == ["3_0", "5_1", "3_2", "5_3"]
     assert found.counts == {"queued": 1, "done": 3}
+
+
+def test_what_waits_for_a_large_array_is_told_its_number_alone(tmp_path: Path, slurm: FakeSlurm) -> None:
+    run = make_run(tmp_path, job("sweep", tasks=1200), job("compare", "sweep", number=2))
+    submit(run, slurm)
+    assert slurm.jobs["2"].after == ["1"]
+    slurm.end("2", "CANCELLED")
+    resume(run, slurm)
+    assert slurm.jobs["3"].after == ["1"]  # of which all go on, or are done
+    slurm.end("1", "FAILED", 5)
+    with pytest.raises(ParameterError, match=r"1199 tasks of sweep have not ended.*or cancel sweep, then resume"):
+        resume(run, slurm)
+    assert len(slurm.jobs) == 3
+    assert not any(line[0] == "scancel" for line in slurm.lines)
+    cancel(run, slurm, ["sweep"])
+    assert ["scancel", "1"] in slurm.lines
+    resume(run, slurm)
+    assert max(len(word) for line in slurm.lines for word in line) < 50_000
+    assert states(run, slurm)["compare"] == "waiting"
+
+
+def test_tasks_that_wait_behind_a_failed_one_are_cancelled_in_ranges(tmp_path: Path, slurm: FakeSlurm) -> None:
+    run = make_run(tmp_path, job("first"), job("sweep", "first", number=2, tasks=6))
+    submit(run, slurm)
+    slurm.end("1", "FAILED")
+    slurm.end("2", "COMPLETED", 3)
+    resume(run, slurm)
+    assert ["scancel", "2"] in slurm.lines
+    assert "--array=0-2,4-5" in slurm.submitted()[-1]
+    waiting = [TaskStatus("waiting", task, f"7_{task}") for task in range(6)]
+    assert shortened(waiting[:3], waiting[3:]) == ["7_[0-2]"]
+    assert shortened([*waiting, TaskStatus("waiting", None, "8")]) == ["7", "8"]
+
+
+def test_a_step_is_not_submitted_behind_an_array_that_has_failed_in_part(tmp_path: Path, slurm: FakeSlurm) -> None:
+    run = make_run(tmp_path, job("sweep", tasks=3), job("compare", "sweep", number=2))
+    submit(run, slurm, ["sweep"])
+    slurm.end("1", "FAILED", 0)
+    slurm.refuse["02-compare.sh"] = ACCOUNT
+    with pytest.raises(Refused):
+        resume(run, slurm)  # sweep.0 as job 2
+    slurm.refuse.clear()
+    slurm.end("1", "FAILED", 1)
+    slurm.end("2", "COMPLETED", 0)
+    submit(run, slurm)
+    assert len(slurm.jobs) == 2  # compare would have waited for sweep.2 alone
+    resume(run, slurm)
+    assert slurm.jobs["4"].after == ["3", "1_2"]
+
+
+def test_states_of_large_arrays_are_removed_in_portions(tmp_path: Path, slurm: FakeSlurm) -> None:
+    run = make_run(tmp_path, job("sweep", tasks=1500))
+    submit(run, slurm)
+    for task in range(1500):
+        slurm.end("1", "FAILED", task)
+        write_state(run, f"sweep.{task}", 1)
+    resume(run, slurm)
+    sizes = [sum(len(word) + 1 for word in line) for line in slurm.lines if line[0] == "rm"]
+    assert len(sizes) > 1
+    assert max(sizes) < 60_000
+    assert list((run / "state").iterdir()) == []
 
 
 def test_what_still_waits_for_a_failed_step_is_cancelled_before_it_is_submitted_again(
@@ -565,9 +768,60 @@ def test_a_log_is_followed_until_its_step_has_ended(chain: Path, slurm: FakeSlur
     Path(log.path).write_bytes(b"one\n\xc3\xa4\n")
     assert next(texts) == "ä\n"
     Path(log.path).write_text("again\n")  # requeued: the log begins anew
+    assert next(texts) == "again\n"
     slurm.end("1", "COMPLETED")
-    Path(log.path).write_text("one\nä\ntwo\n")
+    Path(log.path).write_text("again\ntwo\n")
     assert list(texts) == ["two\n"]
+
+
+def test_of_a_log_only_what_is_new_is_read(chain: Path, slurm: FakeSlurm, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hqml.hpc.runs.logs._MOST_BYTES", 1000)
+    submit(chain, slurm)
+    slurm.end("1", "RUNNING")
+    [log] = logs_of(chain, "prepare", slurm)
+    Path(log.path).write_text("ä" * 1750)
+    texts = following(chain, log, slurm, every=0.001, ask_every=0)
+    assert "".join(next(texts) for _ in range(4)) == "ä" * 1750
+    with open(log.path, "ab") as file:
+        file.write(b"new\xff\xc3")
+    assert next(texts) == "new\N{REPLACEMENT CHARACTER}"
+    slurm.end("1", "COMPLETED")
+    assert list(texts) == ["\N{REPLACEMENT CHARACTER}"]
+    assert [line[-2] for line in slurm.lines if line[0] == "bash"][:5] == ["0", "1000", "2000", "3000", "3500"]
+
+
+def test_a_log_is_followed_though_slurm_is_away_for_a_while(
+    chain: Path, slurm: FakeSlurm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit(chain, slurm)
+    slurm.end("1", "RUNNING")
+    [log] = logs_of(chain, "prepare", slurm)
+    told: list[str] = []
+    texts = following(chain, log, slurm, every=0.001, ask_every=0, tell=told.append)
+    down = Answer(1, "", "slurm_load_jobs error: Unable to contact slurm controller (connect failure)")
+    with monkeypatch.context() as broken:
+        broken.setattr(slurm, "_squeue", lambda words: down)
+        Path(log.path).write_text("one\n")
+        assert next(texts) == "one\n"
+    slurm.end("1", "COMPLETED")
+    assert list(texts) == []
+    assert len(told) == 1
+    assert "Slurm does not answer; try again later; asked again for 10 minutes" in told[0]
+
+
+def test_patience_ends() -> None:
+    def away() -> None:
+        raise HostError("away")
+
+    told: list[str] = []
+    patience = Patience(told.append, longest=0.05)
+    assert patience.ask(away) is None
+    assert patience.ask(lambda: 3) == 3
+    assert patience.ask(away) is None
+    assert told == ["away; asked again for 0.000833333 minutes"] * 2
+    time.sleep(0.06)
+    with pytest.raises(HostError):
+        patience.ask(away)
 
 
 def test_secrets_of_the_environment_do_not_reach_sbatch(

@@ -46,6 +46,17 @@ def test_a_gateway_of_the_site_is_forwarded() -> None:
     assert '-L "127.0.0.1:$hqml_port:qnode:8400"' in made.script
 
 
+def test_an_address_is_no_shell(fake: Path) -> None:
+    made = tunnel(site('http://qnode:8400/a$(touch x)`touch y`"; touch z; "/'))
+    ended = sourced(fake, 'echo "$DWAVE_API_ENDPOINT"', made, SLURM_SUBMIT_HOST="login7")
+    assert ended.stdout.endswith('/a$(touch x)`touch y`"; touch z; "/\n')
+    assert not [name for name in "xyz" if (fake / name).exists()]
+    [shown_export] = [line for line in shown(made).splitlines() if line.startswith("  export ")]
+    said = subprocess.run(["bash", "-c", f"{shown_export}\nenv"], capture_output=True, text=True, check=True, cwd=fake)
+    assert f"DWAVE_API_ENDPOINT={made.environment['DWAVE_API_ENDPOINT']}\n" in said.stdout
+    assert not [name for name in "xyz" if (fake / name).exists()]
+
+
 def test_a_gateway_of_the_user_is_forwarded() -> None:
     assert forwarding(tunnel(site(), to="jwc01:8401"))[:2] == ("-L", "127.0.0.1:8400:jwc01:8401")
     assert forwarding(tunnel(site(), road="forward"))[:2] == ("-L", "127.0.0.1:8400:localhost:8400")
@@ -130,12 +141,14 @@ def fake(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def sourced(fake: Path, then: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    (fake / "tunnel.sh").write_text(ALL["socks"].script)
+def sourced(fake: Path, then: str, made: Tunnel = ALL["socks"], **environment: str) -> subprocess.CompletedProcess[str]:
+    (fake / "tunnel.sh").write_text(made.script)
     known = {name: value for name, value in os.environ.items() if not name.startswith(("SLURM_", "HQML_"))}
     known |= {"FAKE": str(fake), "TMPDIR": str(fake / "tmp"), "PATH": f"{fake}:{os.environ['PATH']}", **environment}
     script = f"set -euo pipefail\nsource {fake}/tunnel.sh\n{then}\n"
-    return subprocess.run(["bash", "-c", script], env=known, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(
+        ["bash", "-c", script], env=known, capture_output=True, text=True, timeout=30, check=False, cwd=fake
+    )
 
 
 def test_a_job_has_the_tunnel_while_it_runs(fake: Path) -> None:

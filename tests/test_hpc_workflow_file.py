@@ -16,11 +16,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hqml.errors import FormatError, ParameterError
-from hqml.hpc.amounts import gigabytes, shown_time, wall_seconds
+from hqml.hpc.amounts import gigabytes, shown_time, slurm_seconds, slurm_time, wall_seconds, written_time
 from hqml.hpc.needs import read_needs
-from hqml.hpc.shell_names import environment_variable, has_password, secrets_written
+from hqml.hpc.shell_names import environment_variable, secrets_written
 from hqml.hpc.workflow import Checkpoint, Component, Container, Entry, QuantumUse, Step, Workflow
 from hqml.hpc.workflows.file import open_workflow, read_workflow
+from hqml.secrets import has_password
 
 EXAMPLE = """\
 site: juwels
@@ -292,6 +293,18 @@ def test_other_wall_times_are_refused(written: Any) -> None:
 @given(st.integers(1, 366 * 86400))
 def test_wall_times_survive_being_shown(seconds: int) -> None:
     assert sum(wall_seconds(part) for part in shown_time(seconds).split()) == seconds
+    assert wall_seconds(written_time(seconds)) == seconds
+    assert slurm_seconds(slurm_time(seconds)) == seconds
+
+
+@pytest.mark.parametrize(("seconds", "written"), [(90, "90s"), (600, "10m"), (129600, "36h"), (172800, "2d")])
+def test_wall_times_are_written_in_one_unit(seconds: float, written: str) -> None:
+    assert written_time(seconds) == written
+
+
+@pytest.mark.parametrize("text", ["UNLIMITED", "INVALID", "", "1h", "-1:00"])
+def test_what_is_no_time_of_slurm_is_none(text: str) -> None:
+    assert slurm_seconds(text) is None
 
 
 @pytest.mark.parametrize(
@@ -392,6 +405,8 @@ def components(draw: st.DrawFn) -> dict[str, Any]:
     chosen = draw(st.lists(st.sampled_from(list(optional)), unique=True))
     if "tasks" in chosen:
         chosen.append("nodes")
+    if "quantum" in chosen:  # of one task
+        chosen = [one for one in chosen if one not in ("nodes", "tasks")]
     return {**found, **{key: value for key, value in optional.items() if key in chosen}}
 
 

@@ -80,8 +80,7 @@ def say(line: str) -> None:
 def _told(error: Exception) -> tuple[int, str]:
     if isinstance(error, click.ClickException):
         return BAD_INPUT, f"{error.format_message().rstrip('.')}; see `{_help_of(error)}`"
-    # Of their other kinds the user asked for what cannot be; these say that the work failed.
-    if type(error) in (BackendError, HostError) or isinstance(error, ServiceError):
+    if _work_failed(error):
         return FAILED, str(error)
     if isinstance(error, HqmlError):
         return BAD_INPUT, str(error)
@@ -90,6 +89,15 @@ def _told(error: Exception) -> tuple[int, str]:
     if isinstance(error, MemoryError):
         return FAILED, f"memory ran out ({error}); give a smaller input or fewer reads"
     return FAILED, f"{type(error).__name__}: {error} (run `hqml --debug ...` to see where)"
+
+
+def _work_failed(error: Exception) -> bool:
+    """Of these errors; by other kinds of ours the user asked for what cannot be."""
+    if isinstance(error, HostError):
+        from hqml.hpc.runs.refusals import Refused
+
+        return not isinstance(error, Refused)
+    return type(error) is BackendError or isinstance(error, ServiceError)
 
 
 def _help_of(error: click.ClickException) -> str:

@@ -128,11 +128,11 @@ def submit(
     if dry_run:
         job_shown.dry_run(job.manifest, job.folder, as_json=as_json)
         return
-    job.write(remote, any_size=any_size)
-    if job.manifest.scheduler == "none":
-        job_run.here(job.folder, resume=False, at_once=at_once, as_json=as_json)
-    else:
-        job_run.submitted(job.folder, job.host, resume=False, as_json=as_json)
+    with job.written(remote, any_size=any_size):
+        if job.manifest.scheduler == "none":
+            job_run.here(job.folder, resume=False, at_once=at_once, as_json=as_json)
+        else:
+            job_run.submitted(job.folder, job.host, resume=False, as_json=as_json)
 
 
 @command.command("status", short_help="Show how the steps of a run stand.")

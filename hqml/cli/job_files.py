@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hqml.cli.failures import say
+from hqml.cli.hosts import named_host
 from hqml.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -67,7 +69,7 @@ def judged_by_slurm(workflow: Workflow, site: Site, wanted: bool | None) -> list
         Refused: it would not take one.
     """
     from hqml.hpc.host import LocalHost
-    from hqml.hpc.runs.judging import is_site, judge
+    from hqml.hpc.runs.refusals import is_site, judge
     from hqml.hpc.scripts.rendering import render, write
 
     if site.scheduler != "slurm":
@@ -100,19 +102,26 @@ class Opened:
     rendered: Rendered | None = None
     workflow: Workflow | None = None
 
-    def write(self, remote: str | None = None, *, any_size: bool = False) -> None:
-        """Write the scripts, and send them with the workflow's folder, to `remote`, where they run elsewhere."""
+    @contextmanager
+    def written(self, remote: str | None = None, *, any_size: bool = False) -> Iterator[None]:
+        """Write the scripts, and send them with the workflow's folder, to `remote`, where they run elsewhere.
+
+        The run is kept for this process until the block ends.
+        """
         from hqml.hpc.remote.sending import send
         from hqml.hpc.remote.staging import MOST_BYTES
-        from hqml.hpc.runs.folder import write_run
+        from hqml.hpc.runs.folder import kept, write_run
 
         if self.rendered is None or self.workflow is None:
+            yield
             return
-        if self.host.name is None:
-            write_run(self.rendered, self.folder, self.host)
-        else:
-            most = None if any_size else MOST_BYTES
-            send(self.rendered, self.workflow, self.folder, self.host, remote=remote, most_bytes=most, tell=say)
+        with kept(self.rendered, self.folder):
+            if self.host.name is None:
+                write_run(self.rendered, self.folder, self.host)
+            else:
+                most = None if any_size else MOST_BYTES
+                send(self.rendered, self.workflow, self.folder, self.host, remote=remote, most_bytes=most, tell=say)
+            yield
 
 
 def opened(target: str, site: str | None, run: str | None, host: str | None) -> Opened:
@@ -137,17 +146,6 @@ def opened(target: str, site: str | None, run: str | None, host: str | None) -> 
     text = render(workflow, known)
     folder = default_folder(target, workflow.name) if run is None else Path(run)
     return Opened(folder, text.manifest, named_host(host), text, workflow)
-
-
-def named_host(name: str | None) -> Host:
-    """This machine, or one that OpenSSH reaches."""
-    from hqml.hpc.host import LocalHost
-
-    if name is None:
-        return LocalHost()
-    from hqml.hpc.remote.ssh import SshHost
-
-    return SshHost(name)
 
 
 def found(run: str | None) -> tuple[Path, Host]:

@@ -13,6 +13,7 @@ import click
 from hqml.cli import job_shown, show
 from hqml.cli.failures import Stopped, say
 from hqml.errors import BackendError
+from hqml.hpc.amounts import shown_time
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -23,8 +24,11 @@ if TYPE_CHECKING:
 _EVERY = 5.0
 """Seconds between two questions to Slurm, which all users of a site ask."""
 
+_EVERY_LOG = 1.0
+"""Seconds between two looks at a log of this machine."""
+
 _EVERY_HERE = 0.5
-"""The same where no scheduler is asked."""
+"""Seconds between two looks at the states where no scheduler is asked."""
 
 
 def submitted(folder: Path, host: Host, *, resume: bool, as_json: bool) -> None:
@@ -82,7 +86,7 @@ def _tell(step: str, task: TaskStatus) -> None:
         say(f"{name}: runs{' again' * (task.requeues > 0)}")
     else:
         told = f"{task.state}, exit status {task.status}" if task.state == "failed" else task.state
-        say(f"{name}: {told}, after {job_shown.span(task.seconds or 0)}")
+        say(f"{name}: {told}, after {shown_time(round(task.seconds or 0))}")
 
 
 def _check_ends(folder: Path, found: Sequence[StepStatus]) -> None:
@@ -143,15 +147,19 @@ def _every(folder: Path) -> float:
 def _until_ended(
     folder: Path, host: Host, every: float, tell: Callable[[Sequence[StepStatus]], None]
 ) -> list[StepStatus]:
+    from hqml.hpc.runs.patience import Patience
     from hqml.hpc.runs.states import ACTIVE
     from hqml.hpc.runs.status import statuses
 
+    patience = Patience(say)
+    found: list[StepStatus] | None = statuses(folder, host)
     while True:
-        found = statuses(folder, host)
-        tell(found)
-        if not any(task.state in ACTIVE for one in found for task in one.tasks):
-            return found
+        if found is not None:
+            tell(found)
+            if not any(task.state in ACTIVE for one in found for task in one.tasks):
+                return found
         time.sleep(every)
+        found = patience.ask(lambda: statuses(folder, host))
 
 
 def _lines() -> Callable[[Sequence[StepStatus]], None]:
@@ -197,7 +205,8 @@ def logs(folder: Path, host: Host, wanted: str, *, follow: bool) -> None:
     if follow:
         if len(found) > 1:
             raise click.UsageError(f"{wanted} is an array; name a task to follow, e.g. {wanted}.{found[0].task}")
-        for text in following(folder, found[0], host, ask_every=_every(folder)):
+        every = _EVERY_LOG if host.name is None else _EVERY
+        for text in following(folder, found[0], host, every=every, ask_every=_every(folder), tell=say):
             click.echo(text, nl=False)
         return
     for log in found:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hqml.cli import show
+from hqml.hpc.amounts import shown_time
 
 if TYPE_CHECKING:
     from hqml.hpc.run import Manifest
@@ -72,8 +73,8 @@ def _time(task: TaskStatus) -> str | None:
         return None if task.start is None else f"expected {_clock(task.start)}"
     if task.state == "running" and task.start is not None:
         ran = max(time.time() - task.start, 0) if task.seconds is None else task.seconds
-        return f"{span(ran)} since {_clock(task.start)}"
-    return None if task.seconds is None else span(task.seconds)
+        return f"{shown_time(round(ran))} since {_clock(task.start)}"
+    return None if task.seconds is None else shown_time(round(task.seconds))
 
 
 def _clock(second: float) -> str:
@@ -81,16 +82,6 @@ def _clock(second: float) -> str:
     then = time.localtime(second)
     today = time.localtime()[:3] == then[:3]
     return time.strftime("%H:%M" if today else "%d %b %H:%M", then)
-
-
-def span(seconds: float) -> str:
-    """E.g. "2 s", "3 min 20 s", "1 h 5 min"."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 def _note(one: StepStatus) -> str | None:

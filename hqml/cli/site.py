@@ -10,12 +10,13 @@ import click
 
 from hqml.cli import show
 from hqml.cli.failures import say
+from hqml.cli.hosts import named_host
 from hqml.cli.options import json_option
 
 if TYPE_CHECKING:
-    from hqml.hpc.host import Host
     from hqml.hpc.site import Site
     from hqml.hpc.software.report import Report
+    from hqml.hpc.software.system import Live
 
 _host_option = click.option(
     "--host", metavar="LOGIN", help="A login node, as ~/.ssh/config calls it.  [default: this machine]"
@@ -92,7 +93,7 @@ def show_site(site: str, stage: str | None, as_json: bool) -> None:
 @click.option("--needs", metavar="LIST", help='Software, e.g. "torch>=2.1, cuda, mpi".')
 @click.option("--stage", metavar="NAME", help="Of the site's software.  [default: its first]")
 @click.option("--on", metavar="MODULE", help="Kind or name of a module that runs it.  [default: the site's first]")
-@click.option("--live", is_flag=True, help="Ask the module system of the login node as well.")
+@click.option("--live", is_flag=True, help="Ask the module system of the login node.")
 @_host_option
 @json_option
 def check(
@@ -106,19 +107,27 @@ def check(
 ) -> None:
     """Check the file of SITE, all files without SITE; with --needs hold its software against what is needed.
 
-    Exit status: 0 when the file is right and nothing is missing, 1 when software is missing, 2 when the file or the
-    command line is wrong.
+    With --live alone load what the file says of each package, on the login node, and tell what does not load.
+
+    Exit status: 0 when the file is right and nothing is missing, 1 when software is missing or does not load, 2 when
+    the file or the command line is wrong.
 
     \b
     Examples:
       hqml site check mine.yaml
       hqml site check juwels --needs "torch>=2.1, mpi" --stage 2024 --on booster
+      hqml site check juwels --live --host juwels --stage 2024
     """
     if needs is not None and site is not None:
         _check_needs(site, needs, stage, on, host if live or host else "", as_json)
         return
-    if needs is not None or any((stage, on, live, host)):
-        raise click.UsageError("--stage, --on, --live and --host go with --needs, and that with a SITE")
+    if needs is not None or on or (site is None and any((stage, live, host))):
+        raise click.UsageError("--needs, --stage, --live and --host go with a SITE, and --on with --needs")
+    if live or host:
+        _check_loads(str(site), stage, host, as_json)
+        return
+    if stage:
+        raise click.UsageError("--stage goes with --needs, or with --live")
     _check_files(site, as_json)
 
 
@@ -145,7 +154,7 @@ def probe(out: str | None, host: str | None) -> None:
         if Path(out).exists():
             raise FormatError(f"{out}: is there already; name another file, or remove it")
         check_writable(out)
-    text = draft(look(_host(host)))
+    text = draft(look(named_host(host)))
     if out is None:
         click.echo(text, nl=False)
         return
@@ -156,13 +165,6 @@ def probe(out: str | None, host: str | None) -> None:
 
 def _cell(value: Any) -> Any:
     return ", ".join(value) if isinstance(value, list) else value
-
-
-def _host(name: str | None) -> Host:
-    from hqml.hpc.host import LocalHost
-    from hqml.hpc.remote.ssh import SshHost
-
-    return LocalHost() if name is None else SshHost(name)
 
 
 def _check_files(name: str | None, as_json: bool) -> None:
@@ -188,18 +190,43 @@ def _check_needs(name: str, needs: str, stage: str | None, on: str | None, host:
     from hqml.hpc.needs import read_needs
     from hqml.hpc.sites.file import load_site
     from hqml.hpc.software.report import report
-    from hqml.hpc.software.system import live_software
 
     site: Site = load_site(name)
     wanted = read_needs(needs)
     kind = site.host(on or site.modules[0].name).kind
-    live = None if host == "" else live_software(_host(host), site.software)
+    live = None if host == "" else _live(site, host)
     found = report(site, wanted, kind, stage, live)
     _print_report(found, as_json)
     if not found.met:
         lacking = ", ".join(row.need for row in found.rows if row.met is False)
         # The question was answered, and the answer is no: this error alone ends in exit status 1.
         raise BackendError(f"{site.name} lacks {lacking} in {found.stage}, on {kind}")
+
+
+def _live(site: Site, host: str | None) -> Live:
+    from hqml.hpc.software.system import check_is_of, live_software
+
+    login = named_host(host)
+    live = live_software(login, site.software)
+    check_is_of(live, site, login)
+    return live
+
+
+def _check_loads(name: str, stage: str | None, host: str | None, as_json: bool) -> None:
+    from hqml.cli import site_shown
+    from hqml.errors import BackendError
+    from hqml.hpc.sites.file import load_site
+    from hqml.hpc.software.shell import check_loads
+
+    site = load_site(name)
+    found = check_loads(site, named_host(host), stage=stage)
+    if as_json:
+        show.as_json(site_shown.trial_values(found))
+    else:
+        site_shown.print_trials(site, found)
+    failed = [one for one in found if not one.trial.loads]
+    if failed:
+        raise BackendError(f"{len(failed)} of {len(found)} packages of {site.name} do not load as its file says")
 
 
 def _print_report(found: Report, as_json: bool) -> None:

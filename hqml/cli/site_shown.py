@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -13,6 +13,7 @@ from hqml.hpc.amounts import shown_time
 from hqml.hpc.site import Module, Node, Partition, Quantum, Site, Stage
 from hqml.hpc.software.names import need_name
 from hqml.hpc.software.report import HEADER, LIVE_HEADER, Report
+from hqml.hpc.software.shell import Checked
 from hqml.hpc.software.toolchains import module_name
 
 
@@ -103,6 +104,40 @@ def report_values(found: Report) -> dict[str, Any]:
     }
 
 
+def print_trials(site: Site, found: Sequence[Checked]) -> None:
+    """What came of loading each package."""
+    rows = [
+        (one.stage, one.package.provides, one.package.version, " ".join(one.trial.load), *_came_of(one))
+        for one in found
+    ]
+    if rows:
+        show.as_rows(site.title, ("stage", "package", "version", "module load", "loads", "what it said"), rows)
+    else:
+        click.echo(f"{site.title} has no packages to load")
+
+
+def trial_values(found: Sequence[Checked]) -> list[dict[str, Any]]:
+    """The same as plain data."""
+    return [
+        {
+            "stage": one.stage,
+            "package": one.package.provides,
+            "version": one.package.version,
+            "load": one.trial.load,
+            "loads": one.trial.loads,
+            "loaded": one.trial.loaded,
+            "said": one.trial.said,
+        }
+        for one in found
+    ]
+
+
+def _came_of(one: Checked) -> tuple[str, str]:
+    if one.trial.loads:
+        return "yes", one.trial.said or "-"
+    return "no", one.trial.said or f"not loaded: {' '.join(one.trial.lacks)}"
+
+
 def _facts(site: Site) -> list[tuple[str, Any]]:
     launch = site.launch
     gpus = {"gres": "--gres=gpu:N", "gpus-per-node": "--gpus-per-node=N", "none": "come with the node"}
@@ -126,6 +161,7 @@ def _partition(one: Partition) -> tuple[Any, ...]:
         *([one.purpose] if one.purpose else []),
         *(["whole nodes"] if one.whole_nodes else []),
         *(["jobs must use a GPU"] if one.needs_gpus else []),
+        *([] if one.firm else ["limits unknown: so much is known to work"]),
     ]
     return one.name, one.qos, one.nodes, shown_time(one.seconds), _node(one.node), "; ".join(notes)
 

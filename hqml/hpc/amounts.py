@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -9,6 +10,8 @@ from hqml.durations import in_seconds
 from hqml.errors import ParameterError
 
 _SLURM = re.compile(r"(?:(?P<days>\d+)-)?(?P<first>\d+)(?::(?P<second>\d+))?(?::(?P<third>\d+))?", re.ASCII)
+
+_SIZES = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 
 _YEAR = 366 * 86400
 
@@ -29,11 +32,12 @@ def wall_seconds(span: Any) -> float:
     text = span.strip() if isinstance(span, str) else ""
     if _is_bare(span):
         raise ParameterError(f"say the unit of {span}, e.g. {span}m or {span}s: Slurm would take minutes")
-    written = _SLURM.fullmatch(text)
-    try:
-        seconds = _of_slurm(written) if written else in_seconds(text)
-    except ParameterError:
-        seconds = 0.0
+    seconds = slurm_seconds(text)
+    if seconds is None:
+        try:
+            seconds = in_seconds(text)
+        except ParameterError:
+            seconds = 0.0
     if seconds <= 0:
         raise ParameterError(f"must be a time above 0 such as 90s, 10m, 2h, 1d or 1-12:00:00, found {span!r:.60}")
     if seconds > _YEAR:
@@ -46,13 +50,27 @@ def _is_bare(span: Any) -> bool:
     return is_number or (isinstance(span, str) and re.fullmatch(r"\d+\.?\d*", span.strip(), re.ASCII) is not None)
 
 
-def _of_slurm(written: re.Match[str]) -> float:
-    """Of `man sbatch`, --time: with days hours come first, without them the last is seconds."""
+def slurm_seconds(text: str) -> float | None:
+    """What Slurm reads or writes as a time, such as "30:00" or "1-12:00:00"; None: it is something else.
+
+    `man sbatch`, --time: with days hours come first, without them the last is seconds.
+    """
+    written = _SLURM.fullmatch(text)
+    if written is None:
+        return None
     fields = [int(one) for one in written.group("first", "second", "third") if one is not None]
     if written["days"] is not None:
         fields = [*fields, 0, 0][:3]
     hours, minutes, seconds = [0, 0, *fields][-3:]
     return float(int(written["days"] or 0) * 86400 + hours * 3600 + minutes * 60 + seconds)
+
+
+def slurm_time(seconds: float) -> str:
+    """A wall time as Slurm writes it, such as 1-12:00:00; not less."""
+    minutes, left = divmod(math.ceil(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    return f"{days}-" * (days > 0) + f"{hours:02}:{minutes:02}:{left:02}"
 
 
 def gigabytes(amount: Any) -> float:
@@ -71,7 +89,14 @@ def gigabytes(amount: Any) -> float:
 def shown_time(seconds: float) -> str:
     """A wall time for people: "1d 12h", "10m", "90s" as "1m 30s"."""
     parts, left = [], round(seconds)
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+    for unit, size in _SIZES.items():
         count, left = divmod(left, size)
         parts += [f"{count}{unit}"] if count else []
     return " ".join(parts) or f"{seconds:g}s"
+
+
+def written_time(seconds: float) -> str:
+    """A wall time as files say it, in the largest unit that needs no fraction: "2d", "36h", "90s"."""
+    whole = round(seconds)
+    size, unit = next((size, unit) for unit, size in _SIZES.items() if not whole % size)
+    return f"{whole // size}{unit}"

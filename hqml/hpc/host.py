@@ -9,6 +9,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from hqml.errors import HostError
+from hqml.secrets import without_secrets
+
+OF_SLURM = ("SLURM", "SBATCH", "SRUN", "SALLOC", "SQUEUE", "SCANCEL")
+"""Before _, what variables begin with that Slurm's commands read (INPUT ENVIRONMENT VARIABLES of their pages)."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,14 @@ class LocalHost:
 
 
 def open_environment() -> dict[str, str]:
-    """This process's environment without what is secret in it: sbatch would keep it with the job."""
-    from hqml.secrets import without_secrets
+    """This process's environment without what is secret in it, which sbatch would keep with the job.
 
-    return without_secrets(os.environ)
+    Nor has it what Slurm's commands read: SBATCH_PARTITION would prevail over a script, and the SLURM_ of a job over
+    those of one that is submitted from it. SLURM_CONF says where Slurm is.
+    """
+    known = {name: value for name, value in os.environ.items() if name == "SLURM_CONF" or not _is_of_slurm(name)}
+    return without_secrets(known)
+
+
+def _is_of_slurm(name: str) -> bool:
+    return name.startswith(tuple(f"{command}_" for command in OF_SLURM))

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -80,10 +80,11 @@ class Manifest:
         site: its name.
         scheduler: of the site.
         folder: of the workflow file, where steps run; absolute.
-        digest: of the scripts, so that a run is not mixed with another one.
+        digest: of the scripts and the jobs, so that a run is not mixed with another one.
         version: of hqml.
         jobs: one a step, each behind those that it comes after.
         account: None: the user's default.
+        run: what tells the run from all others, one in the same folder before it as well; "" before it has a folder.
     """
 
     workflow: str
@@ -94,6 +95,7 @@ class Manifest:
     version: str
     jobs: tuple[Job, ...]
     account: str | None = None
+    run: str = ""
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,31 @@ class Jobs:
     folder: str = ""
     identifiers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     cancelled: tuple[str, ...] = ()
+
+
+def task_numbers(job: Job) -> Iterable[int | None]:
+    """Of the tasks of its array; None alone where it is none."""
+    return range(job.tasks) if job.tasks else (None,)
+
+
+def state_name(step: str, task: int | str | None) -> str:
+    """Name of the file in which a script writes how it, or a task of its array, ended."""
+    return step if task is None else f"{step}.{task}"
+
+
+def job_name(workflow: str, step: str) -> str:
+    """What a scheduler calls a step."""
+    return f"{workflow}-{step}"
+
+
+def log_name(workflow: str, step: str, number: str) -> str:
+    """Name of the log of a job, or of a task of an array: "12_3"."""
+    return f"{job_name(workflow, step)}-{number}.out"
+
+
+def log_pattern(*, is_array: bool) -> str:
+    """The same as sbatch takes it: %x is the job's name, %j, or %A and %a, its number."""
+    return "%x-%A_%a.out" if is_array else "%x-%j.out"
 
 
 def write_json(value: Manifest | Jobs, folder: str | os.PathLike[str]) -> None:
@@ -141,7 +168,7 @@ def read_manifest(folder: str | os.PathLike[str]) -> Manifest:
 
 
 def read_jobs(folder: str | os.PathLike[str]) -> Jobs | None:
-    """Read what was submitted from a folder; None: nothing yet.
+    """Read what was submitted from a folder; None: nothing yet. Of a run on this machine the folder is where it is now.
 
     Raises:
         FormatError: the file is damaged.
@@ -151,7 +178,8 @@ def read_jobs(folder: str | os.PathLike[str]) -> Jobs | None:
     content = _content(folder, JOBS)
     with _damaged(folder, JOBS):
         found = {step: tuple(str(one) for one in ids) for step, ids in content["identifiers"].items()}
-        return Jobs(content["host"], content["folder"], found, tuple(content.get("cancelled", ())))
+        there = content["folder"] if content["host"] is not None else os.path.abspath(folder)
+        return Jobs(content["host"], there, found, tuple(content.get("cancelled", ())))
 
 
 def _part(content: dict[str, Any]) -> Part:

@@ -1,12 +1,12 @@
-"""Names of variables that a workflow may set: not those of the shell, of Slurm, of us, nor any that hold a secret."""
+"""Variables that a workflow or a user may set: not those of the shell, of Slurm, of us, nor any that hold a secret."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from hqml.errors import ParameterError
-from hqml.secrets import without_secrets
+from hqml.secrets import has_password, is_secret_name
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
@@ -32,11 +32,6 @@ _QUANTUM = {"DWAVE_API_ENDPOINT": "endpoint", "DWAVE_API_SOLVER": "solver"}
 
 _ASSIGNMENT = re.compile(r"(?<![-\w$])([A-Za-z_][A-Za-z0-9_]*)=(?![\"']?[$`])[\"']?[^\s\"';|&)]", re.ASCII)
 """NAME=value where the value is written out, not $(cat FILE) or another variable."""
-
-_COUNTED = re.compile(r"tokeni[sz]|(?:max|min|num|n|new)_(?:new_)?tokens", re.IGNORECASE)
-"""Tokens of language models, as in TOKENIZERS_PARALLELISM: they open nothing."""
-
-_PASSWORD = re.compile(r"//[^/?#\s:@]+:[^/?#\s@]+@")
 
 
 def variable(name: str) -> str:
@@ -68,14 +63,31 @@ def environment_variable(name: str) -> str:
         raise ParameterError(f"would replace what the modules say; write setup: ['export {name}=FOLDER:${name}']")
     if name in _QUANTUM:
         raise ParameterError(f"write it as quantum: {{{_QUANTUM[name]}: ...}} of the step that uses the annealer")
-    if is_secret(name):
+    if is_secret_name(name):
         raise ParameterError(instead_of(name))
     return name
 
 
-def is_secret(name: str) -> bool:
-    """Whether the name of a variable says that its value gives access to something."""
-    return not without_secrets({_COUNTED.sub("", name): ""})
+def checked_environment(values: Mapping[str, str]) -> dict[str, str]:
+    """Variables that users give on a command line, for files that others may read.
+
+    Raises:
+        ParameterError: a name is none, or belongs to the shell, the module system or Slurm; a value has a line break,
+            or is secret by its name or looks.
+    """
+    for name, value in values.items():
+        variable(name)
+        if name in PATHS:
+            raise ParameterError(
+                f"{name} would replace what modules and environments say; load or activate what has it"
+            )
+        if is_secret_name(name) or has_password(value):
+            raise ParameterError(
+                f"{name} looks secret, and others may read this file; let your program read it from one of mode 600"
+            )
+        if not value.isprintable():
+            raise ParameterError(f"{name} must be one line of text, found {value!r}")
+    return dict(values)
 
 
 def instead_of(name: str) -> str:
@@ -88,12 +100,7 @@ def instead_of(name: str) -> str:
 def secrets_written(shell: str) -> Iterator[str]:
     """What is wrong with lines of shell that spell a secret out."""
     for name in _ASSIGNMENT.findall(shell):
-        if name.isupper() and is_secret(name):
+        if name.isupper() and is_secret_name(name):
             yield f"{name}: {instead_of(name)}"
     if has_password(shell):
         yield f"a password in an address; {instead_of('URL')}"
-
-
-def has_password(text: str) -> bool:
-    """Whether an address in the text says a user and a password."""
-    return _PASSWORD.search(text) is not None

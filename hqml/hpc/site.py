@@ -5,7 +5,6 @@ The values are data, in `sites/*.yaml`; `hqml.hpc.sites.file` reads them.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
@@ -17,9 +16,6 @@ Kind: TypeAlias = Literal["cluster", "booster", "dam", "quantum"]
 
 KINDS: tuple[Kind, ...] = ("cluster", "booster", "dam", "quantum")
 """Kinds of module of a modular supercomputer: general processors, accelerators, data analytics, annealers."""
-
-WORD = re.compile(r"[A-Za-z0-9_.+=:,/@%~-]+")
-"""What names of partitions and software modules are made of: they stand in scripts as they are."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +73,8 @@ class Partition:
         needs_gpus: jobs without a GPU are refused.
         whole_nodes: nodes are not shared; a job has all cores and GPUs of its nodes.
         purpose: "" for production, else what it is for, e.g. "tests".
+        firm: whether a source tells the limits of nodes and time; else they are what is known to work, and more is a
+            warning.
     """
 
     name: str
@@ -88,6 +86,7 @@ class Partition:
     needs_gpus: bool = False
     whole_nodes: bool = False
     purpose: str = ""
+    firm: bool = True
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What is wrong with a workflow, each with its place; of all the first in the file is told."""
+"""What is wrong with a file of a workflow or a site, each with its place; of all the first in the file is told."""
 
 from __future__ import annotations
 

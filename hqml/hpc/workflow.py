@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
@@ -67,12 +68,12 @@ class Checkpoint:
 
     Attributes:
         before: seconds before the end of the time.
-        signal: that the programs get: "USR1", "USR2", "INT" or "TERM".
+        signal: that the programs get. Slurm takes INT and TERM for the end of the job, or does not hand them on.
         requeues: how often a step is queued again at most.
     """
 
     before: float = 60.0
-    signal: Literal["USR1", "USR2", "INT", "TERM"] = "USR1"
+    signal: Literal["USR1", "USR2"] = "USR1"
     requeues: int = 10
 
 
@@ -86,7 +87,7 @@ class Component:
         run: a command of the shell, or a Python function.
         nodes: how many.
         tasks: processes on all nodes; equally many a node.
-        cpus: that each task may use (`--cpus-per-task`); None: the site's default.
+        cpus: that each task may use (`--cpus-per-task`); None: see `hqml.hpc.processors`.
         gpus: of each node.
         memory_gb: of each node; None: the site's default.
         partition: where the module's usual one is not wanted.
@@ -95,6 +96,7 @@ class Component:
             task, without GPUs), that meet through torch's c10d.
         mpi: the tasks are ranks of one MPI world; within `together` one world spans all components that say so.
         environment: variables, beside those of the workflow.
+        venv: folder of a virtual environment, instead of the workflow's.
         container: to run in.
         quantum: of components that use the annealer.
     """
@@ -112,8 +114,19 @@ class Component:
     launch: Literal["srun", "torchrun"] = "srun"
     mpi: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
+    venv: str | None = None
     container: Container | None = None
     quantum: QuantumUse | None = None
+
+    @property
+    def tasks_per_node(self) -> int:
+        """Processes of each node."""
+        return math.ceil(self.tasks / self.nodes)
+
+    @property
+    def started_per_node(self) -> int:
+        """Those of them that the launcher starts; torchrun starts the others."""
+        return 1 if self.launch == "torchrun" else self.tasks_per_node
 
 
 @dataclass(frozen=True)
@@ -154,7 +167,7 @@ class Workflow:
         steps: each behind all that it comes after.
         account: of the project that pays; None: the user's default.
         stage: of the site's software; None: its default.
-        venv: folder of a virtual environment that all steps without a container activate, on top of the modules.
+        venv: folder of a virtual environment, on top of the modules, of components that name none.
         environment: variables of all steps.
         setup: lines of shell before each program, after modules and venv.
         exclude: patterns of files that are not sent to another host, as rsync takes them.
@@ -175,3 +188,7 @@ class Workflow:
     def step(self, name: str) -> Step:
         """The step of this name, which is there."""
         return next(one for one in self.steps if one.name == name)
+
+    def venv_of(self, component: Component) -> str | None:
+        """The virtual environment that a component activates; a container has its own Python."""
+        return None if component.container else component.venv or self.venv

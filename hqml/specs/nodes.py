@@ -22,6 +22,13 @@ _WHOLE = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _BEYOND = re.compile(r"([-+]?)\.(inf|Inf|INF|nan|NaN|NAN)")
 
+_HINTS = {
+    "\\t": "a tab; indent with blanks",
+    "mapping values are not allowed here": "mapping values are not allowed here; quote text that has ': ' in it, or "
+    "check the indentation",
+}
+"""What PyYAML says, and what helps."""
+
 _TAG = "tag:yaml.org,2002:"
 _PLAIN = "plain"
 
@@ -56,8 +63,8 @@ def read_yaml(text: str, path: str) -> tuple[Any, Places]:
 def _syntax_error(error: yaml.YAMLError, path: str) -> FormatError:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "no YAML"
-    if "\\t" in problem:
-        problem = "a tab; indent with blanks"
+    for theirs, ours in _HINTS.items():
+        problem = ours if theirs in problem else problem
     line = mark.line + 1 if mark else 1
     return FormatError(f"{path}:{line}: cannot be read as YAML: {problem.removeprefix('but ')}")
 

@@ -104,7 +104,8 @@ def _message(error: Any) -> str:
     wanted = error["msg"].partition(", unable")[0].partition(" or instance of")[0]
     for theirs, ours in _WORDS.items():
         wanted = wanted.replace(theirs, ours)
-    return f"{wanted[:1].lower()}{wanted[1:]}, found {_shown(error['input'])}"
+    quotes = "; write it in quotes" if kind == "string_type" and isinstance(error["input"], int | float) else ""
+    return f"{wanted[:1].lower()}{wanted[1:]}, found {_shown(error['input'])}{quotes}"
 
 
 def _shown(value: Any) -> str:

@@ -195,7 +195,7 @@ def test_a_modulefile_that_ends_the_shell_fails_alone(software: Software, tree: 
 
 
 def test_a_shell_without_modules_is_told() -> None:
-    with pytest.raises(HostError, match="this machine has no command `module`"):
+    with pytest.raises(HostError, match="this machine has no module system"):
         live_software(LocalHost(), Software(setup=("unset -f module",)))
 
 

@@ -21,10 +21,10 @@ from typing import Any
 
 from hqml.errors import BackendError, FormatError
 from hqml.files import replacing
+from hqml.hpc import apptainer
 from hqml.hpc.host import open_environment
 from hqml.samples import version
 
-_PROGRAMS = ("apptainer", "singularity")
 _PATIENCE = 10.0
 """Seconds for apptainer to end after Ctrl-C, before it is killed."""
 
@@ -52,7 +52,7 @@ def program() -> str:
     Raises:
         BackendError: neither is on the PATH.
     """
-    found = next(filter(None, map(shutil.which, _PROGRAMS)), None)
+    found = apptainer.found()
     if found is None:
         raise BackendError(
             "apptainer is not on the PATH; on a site load its module (`hqml site check SITE --needs apptainer`), else "

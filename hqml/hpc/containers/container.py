@@ -6,20 +6,20 @@ import hashlib
 import os
 import platform
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
 from packaging.utils import canonicalize_name
 
 from hqml.errors import FormatError, ParameterError
+from hqml.hpc.apptainer import gpu_option, is_amd
 from hqml.hpc.containers.definition import HOME, Bootstrap, Copied, Definition
 from hqml.hpc.containers.pins import installed_pins, read_pins
-from hqml.hpc.kernels.kernel import gpu_option, is_amd
 from hqml.hpc.needs import Need
-from hqml.hpc.site import Site
+from hqml.hpc.shell_names import checked_environment
+from hqml.hpc.site import Node, Site
 from hqml.hpc.software.names import need_name, only_site
-from hqml.hpc.variables import checked_environment
 from hqml.options import one_of, unlike
 from hqml.samples import version
 
@@ -95,16 +95,13 @@ def define(
     kind = _bootstrap(bootstrap)
     _check_base_has(needs, extras, given=base is not None or kind == "debootstrap")
     chosen = _extras([*extras, *(_OF_NEEDS[name] for name in map(_called, needs) if name in _OF_NEEDS)])
-    others = [need for need in needs if _called(need) not in _OF_NEEDS and not only_site(need.name)]
-    listed = read_pins(requirements) if requirements else {}
-    pins = _pinned(chosen, others, listed, constraints)
-    _check_versions(needs, pins)
     own = _copied_wheel(wheel, folder) if wheel else None
+    others, pins = _versions(needs, chosen, requirements, constraints)
     return Definition(
         bootstrap=kind,
         base=_base(kind, base, folder),
         mirror=_mirror(kind, mirror),
-        install=(_hqml(chosen, own), *_others(others, listed, pins)),
+        install=(_hqml(chosen, own), *others),
         pins=pins,
         wheel=own,
         data=_copies(data, folder),
@@ -113,7 +110,7 @@ def define(
         python=next((str(need.versions) for need in needs if _called(need) == "python"), ""),
         needs=", ".join(map(str, needs)),
         site=site.name if site else "",
-        gpus=gpu_option(site, on or site.modules[0].name) if site else "",
+        gpus=_gpus(site, on),
     )
 
 
@@ -123,14 +120,20 @@ def notes(definition: Definition, site: Site | None) -> Iterator[str]:
         yield f"the tag of {definition.base} can be moved to another image; NAME@sha256:DIGEST cannot"
     if definition.wheel is None:
         yield f"hqml {version()} comes from pip's index; where that has none, name a file: --wheel FILE.whl"
-    if "torch" in definition.imports and site is not None and any(map(is_amd, _gpu_models(site))):
+    if "torch" in definition.imports and site is not None and any(map(is_amd, _gpu_nodes(site))):
         yield f"GPUs of {site.name} are AMD's, and pip's torch is for NVIDIA's; take a --base that has torch for ROCm"
     if "mpi4py" in definition.imports:
         yield "pip's Open MPI serves within a node; across nodes the image's MPI has to fit the site's"
 
 
-def _gpu_models(site: Site) -> Iterator[str]:
-    return (one.node.gpu for module in site.modules for one in module.partitions if one.node.gpus)
+def _gpu_nodes(site: Site) -> Iterator[Node]:
+    return (one.node for module in site.modules for one in module.partitions if one.node.gpus)
+
+
+def _gpus(site: Site | None, on: str | None) -> str:
+    """The option for the usual nodes of a module, by default of the site's first."""
+    partitions = site.host(on or site.modules[0].name).partitions if site else ()
+    return gpu_option(partitions[0].node if partitions else None)
 
 
 def _bootstrap(name: str) -> Bootstrap:
@@ -197,6 +200,17 @@ def _extras(names: Iterable[str]) -> tuple[str, ...]:
         if name not in EXTRAS:
             raise ParameterError(f"hqml has no extra {name!r}{unlike(name, EXTRAS)}")
     return tuple(sorted(set(names)))
+
+
+def _versions(
+    needs: Sequence[Need], extras: tuple[str, ...], requirements: str | None, constraints: str | None
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    """What pip installs beside hqml, and the versions of everything."""
+    others = [need for need in needs if _called(need) not in _OF_NEEDS and not only_site(need.name)]
+    listed = read_pins(requirements) if requirements else {}
+    pins = _pinned(extras, others, listed, constraints)
+    _check_versions(needs, pins)
+    return tuple(_others(others, listed, pins)), pins
 
 
 def _pinned(

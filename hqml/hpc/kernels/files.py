@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -13,8 +12,10 @@ from typing import Any
 
 from hqml.errors import FormatError, ParameterError
 from hqml.files import replacing
+from hqml.hpc import apptainer
 from hqml.hpc.host import Host, LocalHost
 from hqml.hpc.kernels.kernel import Kernel, script, specification
+from hqml.hpc.said import last_line
 from hqml.hpc.site import Site
 from hqml.options import unlike
 
@@ -121,7 +122,7 @@ def can_check(kernel: Kernel, site: Site) -> bool:
     if site.scheduler == "none":
         return True
     if kernel.container is not None:
-        return any(map(shutil.which, ("apptainer", "singularity")))
+        return apptainer.found() is not None
     return any(name in os.environ for name in ("LMOD_CMD", "MODULESHOME"))
 
 
@@ -137,8 +138,8 @@ def check(kernel: Kernel, host: Host | None = None) -> None:
         path.write_text(script(kernel), encoding="utf-8")
         answer = (host or LocalHost()).run(["bash", str(path), "--check"], timeout=_CHECK_SECONDS)
     if answer.status:
-        told = [line for line in answer.err.splitlines() if line.strip()] or [f"kernel.sh ends with {answer.status}"]
-        raise ParameterError(f"{told[-1].strip()} (--no-check installs it all the same)")
+        told = last_line(answer.err) or f"kernel.sh ends with {answer.status}"
+        raise ParameterError(f"{told} (--no-check installs it all the same)")
 
 
 def _read(place: Path) -> Installed | None:

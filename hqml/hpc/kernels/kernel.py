@@ -13,22 +13,22 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hqml.errors import ParameterError
+from hqml.hpc.apptainer import FIND, gpu_option
+from hqml.hpc.environment_lines import NOT_INSIDE, before_modules, module_lines
 from hqml.hpc.needs import Need
 from hqml.hpc.quoting import expanding, exports, literal
+from hqml.hpc.shell_names import checked_environment
 from hqml.hpc.site import Site
 from hqml.hpc.software.modules import resolve
-from hqml.hpc.variables import checked_environment
 from hqml.hpc.workflow import Container
 from hqml.samples import version
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+", re.ASCII)
 """What Jupyter takes as the name of a kernel."""
-
-_PACKAGES = 'import sysconfig; print(sysconfig.get_path("purelib"))'
 
 _FIND = 'import importlib.util, sys; sys.exit(importlib.util.find_spec("ipykernel_launcher") is None)'
 
@@ -108,35 +108,25 @@ def plan(
     use, load = _modules(site, tuple(needs), on, stage, container)
     if container is None and venv is None and not load:
         venv = sys.prefix if sys.prefix != sys.base_prefix else None
-    return Kernel(
+    kernel = Kernel(
         name=_name(name or "-".join(["hqml", site.name, *(one for one in (chosen, on) if one)])),
         display_name=_shown(display_name or _title(site, chosen, on)),
         site=site.name,
         on=on,
         stage=chosen,
-        setup=site.software.setup if load else (),
-        purge=site.software.purge if load else "",
-        use=use,
-        load=load,
         venv=_path("the virtual environment", venv),
         container=_absolute(container),
-        gpus=gpu_option(site, on) if container is not None and on else "",
+        gpus=_gpus(site, on) if container is not None else "",
         python="python" if load or venv else sys.executable,
         environment=checked_environment(environment or {}),
     )
+    return replace(kernel, setup=site.software.setup, purge=site.software.purge, use=use, load=load) if load else kernel
 
 
-def gpu_option(site: Site, on: str) -> str:
-    """What lets a container see the GPUs of a module's usual nodes: "--nv", "--rocm", or "" without GPUs."""
-    partitions = site.host(on).partitions
-    if not partitions or not partitions[0].node.gpus:
-        return ""
-    return "--rocm" if is_amd(partitions[0].node.gpu) else "--nv"
-
-
-def is_amd(model: str) -> bool:
-    """Whether a GPU is AMD's, which are called MI100, MI250X and so on."""
-    return model.upper().startswith(("AMD", "MI"))
+def _gpus(site: Site, on: str | None) -> str:
+    """The option for the usual nodes of a module; of no module none."""
+    partitions = site.host(on).partitions if on else ()
+    return gpu_option(partitions[0].node if partitions else None)
 
 
 def script(kernel: Kernel) -> str:
@@ -248,15 +238,10 @@ def _module_lines(kernel: Kernel) -> list[str]:
         return []
     stage = f", stage {kernel.stage}" if kernel.stage else ""
     unknown = "the command module is not known here; start Jupyter from a login shell of the site"
-    return [
-        f"# Modules of {kernel.site}{stage}",
-        *kernel.setup,
-        f"command -v module >/dev/null || failed {literal(unknown)}",
-        *([kernel.purge] if kernel.purge else []),
-        *(f"module use {literal(folder)}" for folder in kernel.use),
-        f"modules=({' '.join(map(literal, kernel.load))})",
-        'module load "${modules[@]}" || failed "module load ${modules[*]} failed; the module system says why above"',
-    ]
+    setup = (*kernel.setup, f"command -v module >/dev/null || failed {literal(unknown)}")
+    told = literal(f"module load {' '.join(kernel.load)} failed; the module system says why above")
+    lines = module_lines(setup, kernel.purge, kernel.use, kernel.load, otherwise=f"\\\n    failed {told}")
+    return [f"# Modules of {kernel.site}{stage}", *lines]
 
 
 def _venv_lines(kernel: Kernel) -> list[str]:
@@ -270,14 +255,7 @@ def _venv_lines(kernel: Kernel) -> list[str]:
         "# shellcheck disable=SC1091",
         '. "$venv/bin/activate"',
     ]
-    if not kernel.load:
-        return lines
-    return [
-        *lines,
-        "# Modules put their packages on PYTHONPATH, which Python looks through first: the environment's come before.",
-        f"packages=$(python -c {literal(_PACKAGES)}) || failed 'python does not run'",
-        'export PYTHONPATH="$packages${PYTHONPATH:+:$PYTHONPATH}"',
-    ]
+    return [*lines, *(before_modules(otherwise="failed 'python does not run'") if kernel.load else [])]
 
 
 def _environment_lines(kernel: Kernel) -> list[str]:
@@ -306,10 +284,9 @@ def _container_lines(kernel: Kernel) -> list[str]:
         "# Container",
         f"image={expanding(kernel.container.image)}",
         f"options=({' '.join(options)})",
-        f"run=$(command -v apptainer || command -v singularity) || failed {literal(nowhere)}",
+        f"run=$({FIND}) || failed {literal(nowhere)}",
         '[ -e "$image" ] || failed "there is no image $image"',
-        "# Python of the host is not to be looked for inside.",
-        "unset PYTHONHOME PYTHONPATH VIRTUAL_ENV",
+        NOT_INSIDE,
         f'"$run" exec "${{options[@]}}" "$image" python3 -c {literal(_FIND)} ||',
         '    failed "$image does not start, or its python3 has no ipykernel"',
         '[ "$1" = --check ] && exit 0',

@@ -6,10 +6,12 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 
+from hqml.hpc.amounts import written_time
 from hqml.hpc.probing.probe import SLURM, Queue, Seen
-from hqml.hpc.site import KINDS, WORD, Kind, Node, Package, Source, Stage
+from hqml.hpc.site import KINDS, Kind, Node, Package, Source, Stage
 from hqml.hpc.software.listing import LIVE
 from hqml.hpc.software.names import KNOWN, need_name
+from hqml.hpc.values import WORD
 
 _MOST_PACKAGES = 400
 """Of a stage; where it has more, only those are written that steps are likely to need."""
@@ -98,7 +100,7 @@ def _partition(queue: Queue, node: str) -> Iterator[str]:
     if queue.others:
         yield f"      # {queue.others} of its nodes are other ones; this is the smallest."
     whole = ", whole_nodes: true" if queue.whole_nodes else ""
-    time = _time(queue.seconds)
+    time = written_time(queue.seconds)
     yield f"      - {{name: {_text(queue.name)}, nodes: {queue.nodes}, time: {time}, node: {node}{whole}}}"
 
 
@@ -179,14 +181,6 @@ def _node(node: Node) -> str:
         "memory_gb": f"{node.memory_gb:g}" if node.memory_gb else None,
     }
     return f"{{{', '.join(f'{name}: {value}' for name, value in fields.items() if value is not None)}}}"
-
-
-def _time(seconds: float) -> str:
-    whole = round(seconds)
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
-        if whole % size == 0:
-            return f"{whole // size}{unit}"
-    return f"{whole}s"
 
 
 def _list(values: Sequence[str]) -> str:

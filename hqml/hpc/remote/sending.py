@@ -9,11 +9,12 @@ from pathlib import Path
 
 from hqml.errors import ParameterError
 from hqml.hpc.host import Host
+from hqml.hpc.remote.left_out import token_files
 from hqml.hpc.remote.ssh import SshHost
 from hqml.hpc.remote.staging import MOST_BYTES, make_folder, stage
 from hqml.hpc.run import JOBS, Jobs, read_jobs, write_json
-from hqml.hpc.runs.claim import CLAIM
-from hqml.hpc.runs.folder import SUFFIX, write_run
+from hqml.hpc.runs.claim import CLAIM, LOCK
+from hqml.hpc.runs.folder import SUFFIX, kept, write_run
 from hqml.hpc.scripts.rendering import Rendered
 from hqml.hpc.workflow import Workflow
 
@@ -43,20 +44,22 @@ def send(
 
     Raises:
         HostError: the host cannot be reached, or has no rsync.
-        ParameterError: the run was sent elsewhere before, or has changed.
+        ParameterError: the run was sent elsewhere before, or has changed, or another process is at work on it.
         FormatError: the folder cannot be written to.
     """
     assert isinstance(host, SshHost)
-    before = read_jobs(folder) if Path(folder).is_dir() else None
-    if before is not None and before.host != host.name:
-        raise ParameterError(f"{folder} was submitted through {before.host or 'this machine'}; name another --run")
-    there = make_folder(host, remote or (os.path.dirname(before.folder) if before else None), workflow.name)
-    write_run(replace(rendered, manifest=replace(rendered.manifest, folder=there)), folder, host)
-    exclude = (*workflow.exclude, *(f"*{SUFFIX}/{name}" for name in (JOBS, CLAIM)))  # what this machine alone has
-    sent = stage(rendered.manifest.folder, host, there, exclude=exclude, most_bytes=most_bytes, tell=tell)
-    run = f"{there}/{Path(folder).resolve().name}"
-    host.run(["mkdir", "-p", "--", run])
-    scripts = stage(folder, host, run, exclude=(f"/{JOBS}", f"/{CLAIM}"))
-    for line in dict.fromkeys((*sent.notes, *scripts.notes)):
-        tell(line)
-    write_json(replace(before or Jobs(host.name), folder=run), folder)
+    with kept(rendered, folder):
+        before = read_jobs(folder)
+        if before is not None and before.host != host.name:
+            raise ParameterError(f"{folder} was submitted through {before.host or 'this machine'}; name another --run")
+        there = make_folder(host, remote or (os.path.dirname(before.folder) if before else None), workflow.name)
+        write_run(replace(rendered, manifest=replace(rendered.manifest, folder=there)), folder, host)
+        of_runs = (f"*{SUFFIX}/{name}" for name in (JOBS, CLAIM, LOCK))  # what this machine alone has
+        exclude = (*workflow.exclude, *token_files(workflow), *of_runs)
+        sent = stage(rendered.manifest.folder, host, there, exclude=exclude, most_bytes=most_bytes, tell=tell)
+        run = f"{there}/{Path(folder).resolve().name}"
+        host.run(["mkdir", "-p", "--", run])
+        scripts = stage(folder, host, run, exclude=(f"/{JOBS}", f"/{CLAIM}", f"/{LOCK}"))
+        for line in dict.fromkeys((*sent.notes, *scripts.notes)):
+            tell(line)
+        write_json(replace(before or Jobs(host.name), folder=run), folder)

@@ -1,10 +1,6 @@
 """Another machine, reached by the user's own OpenSSH: configuration, keys, agents and jump hosts are its matter.
 
-A command travels on standard input, not on the command line of ssh: a login shell, be it bash, tcsh or fish, sees
-`exec sh` and nothing else, so that it has nothing to quote, to expand or to cut off. sh starts `bash -l`, as a person
-has it after logging in, since sites put Slurm and their modules on PATH in /etc/profile.d. What profiles print ends at
-a mark. The status comes behind another one: a status of 255 is then the command's own, and without this mark the
-connection broke.
+A command travels on standard input, not on the command line of ssh: see `hqml.hpc.remote.far_shell`.
 """
 
 from __future__ import annotations
@@ -26,6 +22,8 @@ from pathlib import Path
 from hqml.errors import HostError, ParameterError
 from hqml.hpc.host import Answer, open_environment
 from hqml.hpc.remote.failures import failure
+from hqml.hpc.remote.far_shell import ENDED, READ, READ_ALL, between, check_size, for_sh
+from hqml.hpc.said import last_line
 
 _NAME = re.compile(r"[^\s\x00-\x1f:/\\'\"`$;&|<>(){}!*?\[\]#-][^\s\x00-\x1f:/\\'\"`$;&|<>(){}!*?\[\]#]*")
 """What OpenSSH takes as a name (valid_hostname of ssh.c), and no address with a port: rsync takes none."""
@@ -33,33 +31,6 @@ _NAME = re.compile(r"[^\s\x00-\x1f:/\\'\"`$;&|<>(){}!*?\[\]#-][^\s\x00-\x1f:/\\'
 _LONGEST_FOLDER = 40
 """Bytes of the path of our sockets' folder: a socket's path may have 103 (BSD), of which %C takes 40, and 17 what ssh
 appends while it makes one (mux.c)."""
-
-_LONGEST_SCRIPT = 100_000
-"""Characters; Linux hands over 128 KiB in one argument (MAX_ARG_STRLEN), and quoting makes some characters five."""
-
-_SCRIPT = """\
-set +eu
-hqml_ended() {{ printf '%s %s\\n' {mark} "$1"; printf '%s\\n' {mark} >&2; exit; }}
-printf '%s\\n' {mark}; printf '%s\\n' {mark} >&2
-builtin cd -- {folder} >/dev/null 2>&1 || hqml_ended folder
-type -P -- {program} >/dev/null || hqml_ended program
-( {script}
-) && hqml_ended 0 || hqml_ended $?
-"""
-
-_ENDED = re.compile(rb" (\d+|folder|program)\n")
-
-_READ = "if [[ -e {path} ]]; then echo found; exec cat < {path}; else echo none; fi"
-
-# bash's own read, not one cat a file: an array of a thousand tasks has a thousand states.
-_READ_ALL = """\
-builtin cd -- {folder} >/dev/null 2>&1 || exit 0
-shopt -s nullglob dotglob
-for file in *; do
-  [[ -f $file && -r $file ]] || continue
-  IFS= read -r -d '' content < "$file" || :
-  printf '%s\\0%s\\0' "$file" "$content"
-done"""
 
 
 @dataclass(frozen=True)
@@ -93,7 +64,9 @@ class SshHost:
 
         After a timeout, or when the connection breaks, it may go on there.
         """
-        status, out, err = self._bash(f"exec {shlex.join(command)}", command[0], folder, timeout)
+        script = f"exec {shlex.join(command)}"
+        check_size(command[0], script, command)
+        status, out, err = self._bash(script, command[0], folder, timeout)
         return Answer(status, _text(out), _text(err))
 
     def shell(self, script: str, *, timeout: float = 120.0) -> Answer:
@@ -107,7 +80,7 @@ class SshHost:
         Raises:
             HostError: it is there and cannot be read, or the host cannot be reached.
         """
-        status, out, err = self._bash(_READ.format(path=shlex.quote(path)))
+        status, out, err = self._bash(READ.format(path=shlex.quote(path)))
         found, _, content = out.partition(b"\n")
         if status != 0:
             raise HostError(f"{self.name}: {path} cannot be read{_last(_text(err))}")
@@ -115,7 +88,7 @@ class SshHost:
 
     def read_all(self, folder: str) -> Mapping[str, str]:
         """Read the files of a folder there, all at once; see `Host.read_all`."""
-        _, out, _ = self._bash(_READ_ALL.format(folder=shlex.quote(folder)))
+        _, out, _ = self._bash(READ_ALL.format(folder=shlex.quote(folder)))
         parts = out.split(b"\0")
         return {
             os.fsdecode(name): _text(content) for name, content in sorted(zip(parts[::2], parts[1::2], strict=False))
@@ -130,15 +103,14 @@ class SshHost:
     ) -> tuple[int, bytes, bytes]:
         """Run lines of bash that need a program, in a folder; their status, and what they printed."""
         mark = f"hqml-{secrets.token_hex(8)}"
-        if "\0" in f"{script}{folder}" or len(script) > _LONGEST_SCRIPT:
-            raise HostError(f"{program}: its arguments have a character NUL, or are longer than a command may get")
-        status, out, err = self._sent(_for_sh(script, program, folder, mark), program, timeout)
-        begun, printed = _between(out, mark)
-        if begun and (ended := _ENDED.match(out[out.rindex(mark.encode()) + len(mark) :])):
+        check_size(program, f"{script}{folder or ''}")
+        status, out, err = self._sent(for_sh(script, program, folder, mark), program, timeout)
+        begun, printed = between(out, mark)
+        if begun and (ended := ENDED.match(out[out.rindex(mark.encode()) + len(mark) :])):
             self._check(ended[1], program, folder)
-            return int(ended[1]), printed, _between(err, mark)[1]
+            return int(ended[1]), printed, between(err, mark)[1]
         if begun or status == 255:
-            told = _between(err, mark)[1] if begun else err
+            told = between(err, mark)[1] if begun else err
             raise HostError(failure(self.name, _text(told), begun=begun))
         raise HostError(
             f"{self.name}: what runs there at a login ends before a command can start, or starts something else"
@@ -258,24 +230,6 @@ def starting_ssh() -> Iterator[None]:
         ) from error
 
 
-def _for_sh(script: str, program: str, folder: str | None, mark: str) -> str:
-    """The text for sh: it starts bash as at a login, which runs the script between marks on both outputs.
-
-    sh has read the whole function before it starts anything; half of the text would be another command.
-    """
-    bash = _SCRIPT.format(
-        mark=mark, program=shlex.quote(program), folder=shlex.quote(folder) if folder else '"$HOME"', script=script
-    )
-    return f"hqml() {{\nexec bash -l -c {shlex.quote(bash)} </dev/null\n}}\nhqml\n"
-
-
-def _between(printed: bytes, mark: str) -> tuple[bool, bytes]:
-    """Whether the first mark is there; and what was printed between it and the last, or the end."""
-    _, begun, rest = printed.partition(f"{mark}\n".encode())
-    inner, last, tail = rest.rpartition(mark.encode())
-    return bool(begun), inner if last else tail
-
-
 def _sockets() -> Path | None:
     """A private folder with a short path for control sockets; None: there is none, so that each command logs in."""
     runtime = os.environ.get("XDG_RUNTIME_DIR")
@@ -301,5 +255,4 @@ def _text(content: bytes) -> str:
 
 
 def _last(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return f" ({lines[-1][:200]})" if lines else ""
+    return f" ({last_line(text)})" if last_line(text) else ""

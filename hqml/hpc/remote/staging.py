@@ -17,11 +17,10 @@ from hqml.hpc.quoting import expanding
 from hqml.hpc.remote.left_out import left_out
 from hqml.hpc.remote.rsync import Changes, transfer
 from hqml.hpc.remote.ssh import SshHost
+from hqml.hpc.said import last_line, some_of
 
 MOST_BYTES = 2 << 30
 """Of one transfer, unless somebody says that more is meant."""
-
-_SHOWN = 4
 
 _MAKE = """\
 set -eu
@@ -71,7 +70,7 @@ def make_folder(host: SshHost, folder: str | None, name: str) -> str:
     wanted = folder or f"~/hqml-runs/{name}"
     answer = host.shell(_MAKE.format(folder=expanding(wanted)))
     if answer.status != 0:
-        line = (answer.err.strip().splitlines() or ["no reason given"])[-1]
+        line = last_line(answer.err) or "no reason given"
         raise HostError(f"{host.name}: the folder {wanted} cannot be made ({line}); name another one")
     found, _, home = answer.out.rpartition(":")
     if found in ("/", home):
@@ -177,10 +176,7 @@ def _move(
 
 
 def _kept(newer: Sequence[str]) -> tuple[str, ...]:
-    if not newer:
-        return ()
-    more = f" and {len(newer) - _SHOWN} more" if len(newer) > _SHOWN else ""
-    return (f"kept, since they are newer on the other side: {', '.join(newer[:_SHOWN])}{more}",)
+    return (f"kept, since they are newer on the other side: {some_of(newer)}",) if newer else ()
 
 
 def _counted(found: Changes) -> str:
@@ -188,8 +184,8 @@ def _counted(found: Changes) -> str:
 
 
 def _largest(found: Changes) -> str:
-    largest = sorted(found.sizes.items(), key=lambda one: -one[1])[:_SHOWN]
-    return ", ".join(f"{path} {shown_bytes(size)}" for path, size in largest)
+    largest = sorted(found.sizes.items(), key=lambda one: -one[1])
+    return some_of([f"{path} {shown_bytes(size)}" for path, size in largest])
 
 
 def shown_bytes(size: float) -> str:

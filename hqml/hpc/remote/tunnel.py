@@ -20,6 +20,7 @@ from typing import Literal, TypeAlias, get_args
 from urllib.parse import urlsplit
 
 from hqml.errors import ParameterError
+from hqml.hpc.quoting import exports, indented, literal
 from hqml.hpc.site import Quantum, Site
 from hqml.options import one_of
 
@@ -98,8 +99,7 @@ def shown(made: Tunnel) -> str:
     """Both halves for a terminal: the command, and the script."""
     lines = [*_ABOUT[made.road], "", f"  {shlex.join(made.command)}", ""]
     if made.environment:
-        exports = [f"  export {name}={value}" for name, value in made.environment.items()]
-        lines += ["Programs in another terminal here then need:", "", *exports, ""]
+        lines += ["Programs in another terminal here then need:", "", *indented(exports(made.environment), 2), ""]
     lines += [
         "For jobs keep the following as tunnel.sh beside the workflow; a step that uses the annealer sources it:",
         "",
@@ -126,7 +126,7 @@ def _socks(site: Site, host: str, to: str | None, port: int) -> Tunnel:
         raise ParameterError("a SOCKS proxy reaches every address; leave --to out, or take the road `forward`")
     command = ("ssh", *OPTIONS, "-D", f"127.0.0.1:{_port(port)}", host)
     environment = {"DWAVE_API_PROXY": f"socks5h://127.0.0.1:{port}"}
-    script = _script(site, '-D "127.0.0.1:$hqml_port"', {"DWAVE_API_PROXY": "socks5h://127.0.0.1:$hqml_port"})
+    script = _script(site, '-D "127.0.0.1:$hqml_port"', {"DWAVE_API_PROXY": '"socks5h://127.0.0.1:$hqml_port"'})
     return Tunnel("socks", host, command, environment, script)
 
 
@@ -142,13 +142,14 @@ def _back(site: Site, host: str, gateway: str, path: str, port: int) -> Tunnel:
 
 
 def _to_gateway(site: Site, gateway: str, path: str) -> str:
-    exported = {"DWAVE_API_ENDPOINT": f"http://127.0.0.1:$hqml_port{path}"}
+    exported = {"DWAVE_API_ENDPOINT": f'"http://127.0.0.1:$hqml_port"{literal(path)}'}
     return _script(site, f'-L "127.0.0.1:$hqml_port:{gateway}"', exported)
 
 
 def _script(site: Site, forwarding: str, exported: Mapping[str, str]) -> str:
-    lines = "\n".join(f'export {name}="{value}"' for name, value in exported.items())
-    return _FOR_JOBS.format(site=site.title.replace("\n", " "), forwarding=forwarding, exports=lines)
+    """Args: exported: words of the shell, with their quotes."""
+    lines = "\n".join(f"export {name}={word}" for name, word in exported.items())
+    return _FOR_JOBS.format(site=" ".join(site.title.split()), forwarding=forwarding, exports=lines)
 
 
 _FOR_JOBS = """\

@@ -1,11 +1,13 @@
-"""One process at a time submits or runs the steps of a run."""
+"""One process at a time writes to the folder of a run: submits it, runs it, cancels some of it."""
 
 from __future__ import annotations
 
 import json
 import os
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -14,52 +16,112 @@ from hqml.processes import is_alive, is_seen, this_process
 
 CLAIM = "claim.json"
 
+LOCK = ".claim.lock"
+"""Is locked while a claim that was left behind is judged and removed."""
+
+_ours: ContextVar[frozenset[str]] = ContextVar("hqml_claims", default=frozenset())
+
 
 @contextmanager
 def claimed(folder: str | os.PathLike[str]) -> Iterator[None]:
-    """Keep a run for this process while the block lasts.
+    """Keep a run for this process while the block lasts; in a block inside of it nothing is new.
 
     Raises:
         ParameterError: another process has it.
         FormatError: the folder cannot be written to.
     """
-    path = Path(folder) / CLAIM
-    _take(path)
+    path = Path(os.path.realpath(folder)) / CLAIM
+    if str(path) in _ours.get():
+        yield
+        return
+    content = json.dumps(this_process() | {"claim": secrets.token_hex(8)})
+    _take(path, content)
+    before = _ours.set(_ours.get() | {str(path)})
     try:
         yield
     finally:
-        path.unlink(missing_ok=True)
+        _ours.reset(before)
+        _give_back(path, content)
 
 
 def holder(folder: str | os.PathLike[str]) -> Mapping[str, Any] | None:
     """The process that has a run: what `this_process` tells of it. None where it is gone, or there was none."""
     try:
         found = json.loads((Path(folder) / CLAIM).read_text())
-        alive = not is_seen(found) or is_alive(found)
+        return found if _may_live(found) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return found if alive else None
 
 
-def _take(path: Path) -> None:
-    """Link a complete file to the name: that happens for one process alone, on network file systems too."""
-    own = path.with_name(f".{CLAIM}.{os.getpid()}")
+def _may_live(process: Mapping[str, Any]) -> bool:
+    return not is_seen(process) or is_alive(process)
+
+
+def _take(path: Path, content: str) -> None:
+    """Link a complete file to the name: that happens for one process alone, on network file systems too.
+
+    A claim whose process is gone is removed under a lock. All that may remove it are on its host, since nobody else can
+    tell that the process is gone; so a lock that a file system keeps within a host is enough.
+    """
+    own = path.with_name(f".{CLAIM}.{secrets.token_hex(8)}")
     try:
-        own.write_text(json.dumps(this_process()))
+        own.write_text(content)
+        with _locked(path.with_name(LOCK)):
+            while not _linked(own, path):
+                _remove_if_left_behind(path)
     except OSError as error:
-        raise FormatError(f"cannot write {path}: {error.strerror}; choose a run folder you may write to") from error
-    try:
-        for _ in range(2):
-            with suppress(FileExistsError):
-                os.link(own, path)
-                return
-            other = holder(path.parent)
-            if other is not None:
-                raise ParameterError(_taken(path, other))
-            path.unlink(missing_ok=True)  # left behind by a process that was killed
-        raise ParameterError(f"{path.parent}: another process has just taken this run; wait for it")
+        raise FormatError(
+            f"cannot write {path}: {error.strerror}; choose a run folder that you may write to, on a file system with "
+            "hard links"
+        ) from error
     finally:
         own.unlink(missing_ok=True)
+
+
+def _linked(own: Path, path: Path) -> bool:
+    with suppress(FileExistsError):
+        os.link(own, path)
+        return True
+    return False
+
+
+def _remove_if_left_behind(path: Path) -> None:
+    """Remove the claim of a process that was killed.
+
+    Raises:
+        ParameterError: its process is there, or nobody can tell.
+    """
+    try:
+        other = json.loads(path.read_text())
+        alive = _may_live(other)
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError, KeyError, TypeError):
+        raise ParameterError(f"{path} cannot be read; if nobody is at work on this run, remove it") from None
+    if alive:
+        raise ParameterError(_taken(path, other))
+    path.unlink(missing_ok=True)
+
+
+def _give_back(path: Path, content: str) -> None:
+    """Remove the claim if it is still ours: somebody may have removed it, and another process have taken the run."""
+    with suppress(OSError):
+        if path.read_text() == content:
+            path.unlink()
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Keep other processes of this host out of the block, where the file system knows locks."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    with open(path, "a") as file:
+        with suppress(OSError):  # Lustre without the mount option flock
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _taken(path: Path, other: Mapping[str, Any]) -> str:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hqml.errors import ParameterError
+from hqml.errors import FormatError, ParameterError
 from hqml.files import replacing
-from hqml.hpc.run import JOBS, MANIFEST, STATE, Manifest, read_manifest, write_json
+from hqml.hpc.run import JOBS, MANIFEST, STATE, Job, Manifest, read_manifest, write_json
+from hqml.hpc.runs.claim import claimed
 from hqml.hpc.runs.states import UNFINISHED_STATES
 
 if TYPE_CHECKING:
     from hqml.hpc.host import Host
+    from hqml.hpc.runs.states import StepStatus
     from hqml.hpc.scripts.rendering import Rendered
 
 SUFFIX = ".run"
@@ -37,6 +42,28 @@ def only_run(folder: str | os.PathLike[str] = ".") -> Path:
     return found[0]
 
 
+@contextmanager
+def kept(rendered: Rendered, folder: str | os.PathLike[str]) -> Iterator[None]:
+    """Keep the folder of a run for this process while the block lasts; a new one is written first.
+
+    Raises:
+        ParameterError: another process is at work on the run.
+        FormatError: the folder is another thing, or cannot be written to.
+    """
+    from hqml.hpc.scripts.rendering import write
+
+    path = Path(folder)
+    if not (path / MANIFEST).exists():
+        manifest = replace(rendered.manifest, run=secrets.token_hex(8))
+        try:
+            write(replace(rendered, manifest=manifest), folder)
+        except FormatError:
+            if not (path / MANIFEST).exists():  # else another process was faster
+                raise
+    with claimed(folder):
+        yield
+
+
 def write_run(rendered: Rendered, folder: str | os.PathLike[str], host: Host) -> None:
     """Write scripts and manifest into the folder of a run.
 
@@ -49,33 +76,31 @@ def write_run(rendered: Rendered, folder: str | os.PathLike[str], host: Host) ->
         host: where its jobs are.
 
     Raises:
-        ParameterError: a step has changed that is done, or in the queue.
+        ParameterError: a step has changed that is done, or in the queue; or another process is at work on the run.
         FormatError: the folder is another thing, or cannot be written to.
     """
-    from hqml.hpc.scripts.rendering import write
-
     path = Path(folder)
-    changed = _changed(rendered, path) if (path / MANIFEST).exists() else []
-    if not changed:
-        write(rendered, folder)
-        return
-    if _used(path):
-        _check_unfinished(changed, path, host)
-    _rewrite(rendered, path)
+    with kept(rendered, folder):
+        before = read_manifest(folder)
+        manifest = replace(rendered.manifest, run=before.run)
+        changed = _changed(rendered, before, path)
+        if changed and _used(path):
+            _check_unfinished(changed, before, path, host)
+        if changed or manifest != before:
+            _rewrite(replace(rendered, manifest=manifest), before, path)
 
 
-def _changed(rendered: Rendered, folder: Path) -> list[str]:
-    """Steps of the folder whose scripts are others now, or gone; all where only the manifest differs."""
-    before = read_manifest(folder)
-    scripts = {job.step: job.script for job in rendered.manifest.jobs}
-    changed = [job.step for job in before.jobs if not _same(job.script, scripts.get(job.step), rendered, folder)]
-    fresh = [step for step in scripts if step not in {job.step for job in before.jobs}]
-    return changed or fresh
+def _changed(rendered: Rendered, before: Manifest, folder: Path) -> list[str]:
+    """Steps of the folder that are others now, or gone; the number before the name of a script does not count."""
+    jobs = {job.step: job for job in rendered.manifest.jobs}
+    return [job.step for job in before.jobs if not _same(job, jobs.get(job.step), rendered, folder)]
 
 
-def _same(old: str, new: str | None, rendered: Rendered, folder: Path) -> bool:
+def _same(old: Job, new: Job | None, rendered: Rendered, folder: Path) -> bool:
+    if new is None or replace(old, script=new.script) != new:
+        return False
     try:
-        return new is not None and (folder / old).read_text(encoding="utf-8") == rendered.scripts[new]
+        return (folder / old.script).read_text(encoding="utf-8") == rendered.scripts[new.script]
     except OSError:
         return False
 
@@ -84,36 +109,44 @@ def _used(folder: Path) -> bool:
     return (folder / JOBS).exists() or (folder / STATE).exists()
 
 
-def _check_unfinished(changed: Sequence[str], folder: Path, host: Host) -> None:
-    from hqml.hpc.runs.status import statuses
-
-    for one in statuses(folder, host):
-        kept = [task.state for task in one.tasks if task.state not in UNFINISHED_STATES]
-        if one.step in changed and kept:
+def _check_unfinished(changed: Sequence[str], manifest: Manifest, folder: Path, host: Host) -> None:
+    for one in _statuses(manifest, folder, host):
+        used = [task.state for task in one.tasks if task.state not in UNFINISHED_STATES]
+        if one.step in changed and used:
             raise ParameterError(
-                f"{folder}: the step {one.step} has changed, and there it is {kept[0]} as it was; for a new run name "
+                f"{folder}: the step {one.step} has changed, and there it is {used[0]} as it was; for a new run name "
                 "another folder by --run, or remove this one"
             )
 
 
-def _rewrite(rendered: Rendered, folder: Path) -> None:
-    before = {job.script for job in read_manifest(folder).jobs}
+def _statuses(manifest: Manifest, folder: Path, host: Host) -> list[StepStatus]:
+    """How its steps stand; the process at work on it is this one, which runs none of them yet."""
+    if manifest.scheduler == "none":
+        from hqml.hpc.runs.local_status import statuses_by_files
+
+        return statuses_by_files(manifest, folder, alive=False)
+    from hqml.hpc.runs.status import statuses
+
+    return statuses(folder, host)
+
+
+def _rewrite(rendered: Rendered, before: Manifest, folder: Path) -> None:
     for name, text in rendered.scripts.items():
         with replacing(folder / name) as file:
             file.write(text.encode())
         (folder / name).chmod(0o755)
     write_json(rendered.manifest, folder)
-    for name in before - set(rendered.scripts):
+    for name in {job.script for job in before.jobs} - set(rendered.scripts):
         (folder / name).unlink(missing_ok=True)
 
 
 def asked_for(manifest: Manifest) -> list[tuple[str, float, float]]:
-    """What a run may take at most: of each module the node hours, and the QPU seconds."""
+    """What a run may take at most: of each module the node hours and the QPU seconds, of each start anew."""
     found: dict[str, tuple[float, float]] = {}
     for job in manifest.jobs:
         for part in job.parts:
             hours, seconds = found.get(part.on, (0.0, 0.0))
-            tasks = max(job.tasks, 1)
-            hours += part.nodes * job.seconds / 3600 * tasks * (1 + job.requeues)
-            found[part.on] = hours, seconds + (part.qpu_seconds or 0.0) * tasks
+            starts = max(job.tasks, 1) * (1 + job.requeues)
+            hours += part.nodes * job.seconds / 3600 * starts
+            found[part.on] = hours, seconds + (part.qpu_seconds or 0.0) * starts
     return [(on, *sums) for on, sums in found.items()]

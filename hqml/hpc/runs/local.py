@@ -8,34 +8,32 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from hqml.errors import ParameterError
-from hqml.files import keep
-from hqml.hpc.host import LocalHost, open_environment
-from hqml.hpc.run import LOGS, STATE, UNFINISHED, Job, Jobs, Manifest, read_jobs, read_manifest, write_json
+from hqml.hpc.host import LocalHost
+from hqml.hpc.run import (
+    STATE,
+    Jobs,
+    Manifest,
+    read_jobs,
+    read_manifest,
+    state_name,
+    task_numbers,
+    write_json,
+)
 from hqml.hpc.runs.claim import claimed, holder
-from hqml.hpc.runs.local_status import statuses_by_files, statuses_here
+from hqml.hpc.runs.crew import Child, Crew, Tell
+from hqml.hpc.runs.local_status import PROCESSES, noted, statuses_by_files, statuses_here
 from hqml.hpc.runs.resume import again
-from hqml.hpc.runs.states import TERMINATED, StepStatus, TaskStatus, from_file
-from hqml.hpc.runs.status import state_name, task_numbers
+from hqml.hpc.runs.sessions import Orphan, end
+from hqml.hpc.runs.states import StepStatus, TaskStatus
 from hqml.hpc.runs.submit import Order, chosen_steps, make_folders, possible
-from hqml.processes import is_seen
-
-Tell = Callable[[str, TaskStatus], None]
-"""Is called with a step, and how a task of it stands now."""
-
-_EVERY = 0.05
-"""Seconds between two looks at the processes."""
-
-_GRACE = 10.0
-"""Seconds that processes have to end after SIGTERM."""
+from hqml.processes import is_alive, is_seen
 
 _MOST = 4
 """Processes at a time where nobody says: scripts may use several cores each."""
@@ -72,10 +70,22 @@ def run_here(
         orders = again(manifest, found) if resume else list(possible(manifest, chosen, found))
         _prepare(folder, orders)
         unfinished = {step: len(one.tasks) - one.counts.get("done", 0) for step, one in found.items()}
-        crew = _Crew(Path(os.path.abspath(folder)), manifest, at_once or _at_once(), tell or _nobody, unfinished)
+        crew = Crew(Path(os.path.abspath(folder)), manifest, at_once or _at_once(), tell or _nobody, unfinished)
+        crew.running += _orphans(crew.folder, manifest, found)
         with _ended_as_by_ctrl_c():
             crew.run(orders)
         return statuses_by_files(manifest, folder, alive=False)
+
+
+def _orphans(folder: Path, manifest: Manifest, found: Mapping[str, StepStatus]) -> Iterator[Child]:
+    """Scripts that go on since their runner was killed: what comes after them waits for them here."""
+    for job in manifest.jobs:
+        for one in found[job.step].tasks:
+            known = noted(folder, job.step, one.task).get("process") if one.state == "running" else None
+            if known:
+                name = state_name(job.step, one.task)
+                start = (folder / PROCESSES / name).stat().st_mtime
+                yield Child(job, one.task, Orphan(known, folder / STATE / name), start, one.requeues)
 
 
 def _prepare(folder: str | os.PathLike[str], orders: Sequence[Order]) -> None:
@@ -83,6 +93,7 @@ def _prepare(folder: str | os.PathLike[str], orders: Sequence[Order]) -> None:
     path = os.path.abspath(folder)
     jobs = read_jobs(folder) or Jobs(None, path)
     make_folders(replace(jobs, folder=path), LocalHost(), orders)
+    (Path(path) / PROCESSES).mkdir(exist_ok=True)
     identifiers = dict(jobs.identifiers)
     for order in orders:
         gone = {
@@ -121,142 +132,9 @@ def cancel_here(folder: str | os.PathLike[str], only: Sequence[str] = ()) -> lis
     if runner is not None and not only:
         os.kill(int(runner["pid"]), signal.SIGTERM)
     else:
-        for task in (task for step in chosen for task in active[step]):
-            _kill(int(task.job.partition("_")[0]), signal.SIGTERM)
+        found = [noted(folder, step, task.task) for step in chosen for task in active[step]]
+        end(*(one["process"]["pid"] for one in found if one and is_seen(one["process"]) and is_alive(one["process"])))
     return [step for step in chosen if active[step]]
-
-
-@dataclass
-class _Child:
-    """A script that runs."""
-
-    job: Job
-    task: int | None
-    process: subprocess.Popen[bytes]
-    start: float
-    restarts: int
-
-    @property
-    def number(self) -> str:
-        """As a scheduler would write it: that of the process, and of the task."""
-        return f"{self.process.pid}" if self.task is None else f"{self.process.pid}_{self.task}"
-
-
-@dataclass
-class _Crew:
-    """The scripts of a run: those that wait, and those that run.
-
-    Attributes:
-        folder: of the run; absolute.
-        manifest: of the run.
-        at_once: scripts at a time.
-        tell: is told whenever a task starts or ends.
-        open: tasks of each step that are not done.
-        waiting: what is to be run.
-        running: what runs.
-    """
-
-    folder: Path
-    manifest: Manifest
-    at_once: int
-    tell: Tell
-    open: dict[str, int]
-    waiting: list[tuple[Job, int | None]] = field(default_factory=list)
-    running: list[_Child] = field(default_factory=list)
-
-    def run(self, orders: Sequence[Order]) -> None:
-        """Run them all, or end them when this is interrupted."""
-        for order in orders:
-            numbers = task_numbers(order.job) if order.tasks is None else order.tasks
-            self.waiting += [(order.job, task) for task in numbers]
-        try:
-            while True:
-                self._start_what_can()
-                if not self.running:
-                    return
-                time.sleep(_EVERY)
-                for child in [one for one in self.running if one.process.poll() is not None]:
-                    self._ended(child)
-        finally:
-            self._stop()
-
-    def _start_what_can(self) -> None:
-        for job, task in list(self.waiting):
-            if len(self.running) == self.at_once:
-                return
-            at_work = sum(one.job.step == job.step for one in self.running)
-            if not any(self.open[step] for step in job.after) and at_work < (job.at_once or self.at_once):
-                self.waiting.remove((job, task))
-                self._start(job, task)
-
-    def _start(self, job: Job, task: int | None, restarts: int = 0) -> None:
-        environment = {**open_environment(), "HQML_RUN": str(self.folder), "SLURM_RESTART_COUNT": str(restarts)}
-        if task is not None:
-            environment["SLURM_ARRAY_TASK_ID"] = str(task)
-        log = self.folder / LOGS / f"{self.manifest.workflow}-{state_name(job.step, task)}.part"
-        with open(log, "wb") as output:
-            process = subprocess.Popen(
-                ["bash", str(self.folder / job.script)],
-                cwd=self.manifest.folder,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C on the terminal reaches this process alone, which ends them in order
-            )
-        child = _Child(job, task, process, time.time(), restarts)
-        self.running.append(child)
-        log.rename(self.folder / LOGS / f"{self.manifest.workflow}-{job.step}-{child.number}.out")
-        self._note(child)
-        self.tell(job.step, TaskStatus("running", task, child.number, start=child.start, requeues=restarts))
-
-    def _note(self, child: _Child) -> None:
-        jobs = read_jobs(self.folder) or Jobs(None, str(self.folder))
-        ids = (*jobs.identifiers.get(child.job.step, ()), child.number)
-        write_json(replace(jobs, identifiers={**jobs.identifiers, child.job.step: ids}), self.folder)
-
-    def _ended(self, child: _Child) -> None:
-        self.running.remove(child)
-        code = child.process.returncode
-        _kill(child.process.pid, signal.SIGKILL)  # what it has left behind in its session
-        if code == UNFINISHED and child.restarts < child.job.requeues:
-            self._start(child.job, child.task, child.restarts + 1)
-            return
-        self._end(child, code if code >= 0 else 128 - code)
-
-    def _end(self, child: _Child, status: int) -> None:
-        """Write how it ended, for scripts that could not do so themselves, or were ended while they did."""
-        path = self.folder / STATE / state_name(child.job.step, child.task)
-        line = f"{status} {child.start:.0f} {time.time():.0f}\n"
-        try:
-            written = path.read_text()
-        except OSError:
-            written = ""
-        if written.split()[:1] != [str(status)]:
-            keep(path, line.encode())
-        self.open[child.job.step] -= status == 0
-        told = from_file(line, float("inf"))
-        assert told is not None
-        seconds = time.time() - child.start
-        self.tell(child.job.step, replace(told, task=child.task, job=child.number, seconds=seconds))
-
-    def _stop(self) -> None:
-        """End what runs: SIGTERM, and SIGKILL for what does not heed it."""
-        for child in self.running:
-            _kill(child.process.pid, signal.SIGTERM)
-        deadline = time.monotonic() + _GRACE
-        for child in self.running:
-            with suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
-                child.process.wait(max(deadline - time.monotonic(), 0))
-            _kill(child.process.pid, signal.SIGKILL)
-            child.process.wait()
-            self._end(child, TERMINATED)
-        self.running.clear()
-
-
-def _kill(session: int, number: signal.Signals) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(session, number)
 
 
 @contextmanager

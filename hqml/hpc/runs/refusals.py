@@ -1,11 +1,14 @@
-"""What to do when Slurm says no."""
+"""What Slurm says when it does not take something, or does not answer, and what helps; and whether it would take it."""
 
 from __future__ import annotations
 
+import os
 import re
 
 from hqml.errors import HostError
-from hqml.hpc.host import Answer
+from hqml.hpc.host import Answer, Host
+from hqml.hpc.run import Manifest
+from hqml.hpc.runs import slurm
 
 _ADVICE = (
     (
@@ -40,10 +43,18 @@ _ADVICE = (
     ("Invalid partition name", "the site file names a partition that is not there (`sinfo -s` lists them)"),
     ("group not permitted to use this partition", "take a `partition:` that you may use, or ask the site"),
     ("Invalid job array specification", "the site takes smaller arrays (`scontrol show config | grep MaxArraySize`)"),
-    ("Unable to contact slurm controller", "Slurm does not answer; try again later"),
+    ("configuration source", "this machine reaches no Slurm; is it the site's login node?"),
     ("Socket timed out", "Slurm did not answer in time; what it has taken all the same is found and not sent again"),
 )
 """Parts of messages of slurm_errno.c, and what helps."""
+
+_UNANSWERED = re.compile(
+    "Unable to contact|Unable to connect|Socket timed out|Connection (refused|reset|timed out)|configuration source|"
+    "endpoint is not connected|Zero Bytes were transmitted|standby mode|temporarily una|"
+    "Communication (connection|send|receive|shutdown)|Munge (encode|decode) failed|auth_munge",
+    re.IGNORECASE,
+)
+"""Messages of slurm_errno.c, of the C library and of munge when there is nobody to say yes or no."""
 
 _PREFIX = re.compile(r"^(sbatch|allocation failure|scancel|squeue|slurm_\w+)?:?\s*(error|fatal)?:?\s*", re.IGNORECASE)
 
@@ -60,22 +71,60 @@ def advice(stderr: str) -> str:
     for part, words in _ADVICE:
         if part.lower() in stderr.lower():
             return words
-    return "mend what it says"
+    return "Slurm does not answer; try again later" if _UNANSWERED.search(stderr) else "mend what it says"
 
 
 class Refused(HostError):
-    """Slurm does not take a job, or does not answer."""
+    """Slurm says no: to mend is what it was asked for."""
+
+
+class Unanswered(HostError):
+    """Slurm cannot be asked: it does not answer, or is not there."""
+
+
+def error_of(answer: Answer, told: str) -> HostError:
+    """The error for a command of Slurm that has failed, with what is told of it."""
+    is_there = answer.status != 127  # of `env`: there is no such command
+    return Refused(told) if is_there and not _UNANSWERED.search(answer.err) else Unanswered(told)
 
 
 def checked(answer: Answer, name: str) -> str:
     """What a command has printed.
 
     Raises:
-        Refused: it has failed.
+        Refused: Slurm says no.
+        Unanswered: Slurm cannot be asked.
     """
-    if answer.status == 127:  # of `env`: there is no such command
-        raise Refused(f"{name} is not there; is this the site's login node?")
+    if answer.status == 127:
+        raise error_of(answer, f"{name} is not there; is this the site's login node?")
     if answer.status != 0:
         said = message(answer.err or answer.out) or f"exit status {answer.status}"
-        raise Refused(f"{name}: {said}. What helps: {advice(answer.err)}")
+        raise error_of(answer, f"{name}: {said}. What helps: {advice(answer.err)}")
     return answer.out
+
+
+def is_site(manifest: Manifest, host: Host) -> bool:
+    """Whether a host has a Slurm that knows the partitions which a run asks for."""
+    try:
+        answer = host.run(slurm.partitions())
+    except HostError:
+        return False
+    wanted = {part.partition for job in manifest.jobs for part in job.parts if part.partition is not None}
+    return answer.status == 0 and wanted <= set(answer.out.split())
+
+
+def judge(manifest: Manifest, folder: str | os.PathLike[str], host: Host) -> list[str]:
+    """Ask Slurm whether it would take the scripts of a folder; the names of their steps.
+
+    Raises:
+        Refused: it would not take one.
+        Unanswered: it cannot be asked.
+        HostError: there is no Slurm.
+    """
+    for job in manifest.jobs:
+        answer = host.run(slurm.test_only(os.path.join(folder, job.script)))
+        if answer.status != 0:
+            said = message(answer.err) or f"exit status {answer.status}"
+            told = f"{job.step}: Slurm would not take it: {said}. What helps: {advice(answer.err)}"
+            raise error_of(answer, told)
+    return [job.step for job in manifest.jobs]

@@ -9,11 +9,13 @@ from dataclasses import replace
 from hqml.hpc.host import Host
 from hqml.hpc.run import Job, Jobs, Manifest, read_manifest, write_json
 from hqml.hpc.runs import slurm
+from hqml.hpc.runs.adopting import adopted, known_jobs, queued_here, taken_up
 from hqml.hpc.runs.claim import claimed
+from hqml.hpc.runs.portions import portions
 from hqml.hpc.runs.refusals import checked
-from hqml.hpc.runs.states import ACTIVE, StepStatus
+from hqml.hpc.runs.states import ACTIVE, StepStatus, TaskStatus
 from hqml.hpc.runs.status import statuses_of
-from hqml.hpc.runs.submit import Order, adopted, chosen_steps, known_jobs, submit_orders
+from hqml.hpc.runs.submit import Order, awaited, chosen_steps, submit_orders
 
 
 def resume(folder: str | os.PathLike[str], host: Host) -> Jobs:
@@ -28,15 +30,17 @@ def resume(folder: str | os.PathLike[str], host: Host) -> Jobs:
 
     Raises:
         Refused: Slurm does not take a job.
-        HostError: the host cannot be reached.
-        ParameterError: it was submitted through another host, or another process is at work on it.
+        HostError: the host cannot be reached, or Slurm does not answer there.
+        ParameterError: it was submitted through another host, another process is at work on it, or the queue has jobs
+            of another run in its folder.
         FormatError: the folder is no run's.
     """
     manifest = read_manifest(folder)
     with claimed(folder):
-        jobs = adopted(manifest, known_jobs(folder, host), host)
+        jobs = taken_up(manifest, known_jobs(folder, host), host)
         found = {one.step: one for one in statuses_of(manifest, jobs, host)}
         orders = again(manifest, found)
+        awaited(orders, jobs, found)  # what cannot be waited for is told before anything is cancelled
         stale = [number for order in orders for number in _in_queue(order, found[order.job.step])]
         if stale:  # they wait for a job that failed
             _scancel(stale, host)
@@ -61,8 +65,23 @@ def _tasks(job: Job, left: Sequence[int | None]) -> tuple[int, ...] | None:
 
 
 def _in_queue(order: Order, status: StepStatus) -> list[str]:
-    numbers = {None, *order.tasks} if order.tasks is not None else {one.task for one in status.tasks}
-    return [one.job for one in status.tasks if one.task in numbers and one.job and one.state in (*ACTIVE, "held back")]
+    """What the queue has of a job that is submitted again, as scancel takes it."""
+    queued = [one for one in status.tasks if one.job and one.state in (*ACTIVE, "held back")]
+    numbers = {one.task for one in queued} if order.tasks is None else set(order.tasks)
+    return shortened([one for one in queued if one.task in numbers], [one for one in queued if one.task not in numbers])
+
+
+def shortened(wanted: Sequence[TaskStatus], others: Sequence[TaskStatus] = ()) -> list[str]:
+    """Numbers of tasks as scancel takes them: "12" for all that an array has in the queue, else "12_[0-3,7]"."""
+    found: dict[str, list[int]] = {}
+    for one in wanted:
+        found.setdefault(_base(one), []).extend([] if one.task is None else [one.task])
+    kept = {_base(one) for one in others}
+    return [f"{base}_[{slurm.array(tasks, None)}]" if base in kept else base for base, tasks in found.items()]
+
+
+def _base(task: TaskStatus) -> str:
+    return task.job.partition("_")[0]
 
 
 def cancel(folder: str | os.PathLike[str], host: Host, only: Iterable[str] = ()) -> list[str]:
@@ -78,30 +97,27 @@ def cancel(folder: str | os.PathLike[str], host: Host, only: Iterable[str] = ())
 
     Raises:
         Refused: Slurm does not cancel them.
-        HostError: the host cannot be reached.
-        ParameterError: there is no such step.
+        HostError: the host cannot be reached, or Slurm does not answer there.
+        ParameterError: there is no such step, or another process is at work on the run.
         FormatError: the folder is no run's.
     """
     manifest = read_manifest(folder)
     chosen = chosen_steps(manifest, only)
-    jobs = adopted(manifest, known_jobs(folder, host), host)
-    found = [one for one in statuses_of(manifest, jobs, host) if one.step in chosen]
-    active = {one.step: [task.job for task in one.tasks if task.state in ACTIVE] for one in found}
-    numbers = [number for step in active for number in _whole(active[step], jobs.identifiers.get(step, ()))]
-    if numbers:
-        _scancel(numbers, host)
-        write_json(replace(jobs, cancelled=(*jobs.cancelled, *numbers)), folder)
+    with claimed(folder):
+        jobs = known_jobs(folder, host)
+        jobs = adopted(manifest, jobs, queued_here(jobs, host))
+        found = [one for one in statuses_of(manifest, jobs, host) if one.step in chosen]
+        active = {one.step: [task for task in one.tasks if task.state in ACTIVE] for one in found}
+        numbers = shortened([task for tasks in active.values() for task in tasks])
+        if numbers:
+            _scancel(numbers, host)
+            write_json(replace(jobs, cancelled=(*jobs.cancelled, *numbers)), folder)
     return [step for step, tasks in active.items() if tasks]
-
-
-def _whole(numbers: Sequence[str], identifiers: Sequence[str]) -> list[str]:
-    """Whole arrays, in place of each task that has not ended: there can be thousands."""
-    bases = {number.partition("_")[0] for number in numbers}
-    return [one for one in identifiers if one in bases]
 
 
 def _scancel(numbers: Sequence[str], host: Host) -> None:
     """Cancel jobs; some may have ended meanwhile, and the others are cancelled all the same."""
-    answer = host.run(slurm.cancel(numbers))
-    if "Invalid job id" not in answer.err and "already complet" not in answer.err:
-        checked(answer, "scancel")
+    for portion in portions(numbers):
+        answer = host.run(slurm.cancel(portion))
+        if "Invalid job id" not in answer.err and "already complet" not in answer.err:
+            checked(answer, "scancel")

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from hqml.hpc.amounts import slurm_seconds
 from hqml.hpc.runs.states import State
 
 _STATES: dict[str, State] = {
@@ -43,8 +44,22 @@ _STATES: dict[str, State] = {
 _PLAIN = ("COMPLETED", "CANCELLED", "FAILED", "PENDING", "RUNNING", "TIMEOUT")
 """Words of Slurm that say no more than ours."""
 
-_FIELDS = ("JobArrayID", "State", "Reason", "StartTime", "TimeUsed", "NodeList", "RestartCnt", "exit_code", "Command")
-_BAR = "|"
+FIELDS = (
+    "JobArrayID",
+    "State",
+    "Reason",
+    "StartTime",
+    "TimeUsed",
+    "NodeList",
+    "RestartCnt",
+    "exit_code",
+    "Comment",
+    "Command",
+)
+"""What squeue is asked for."""
+
+BETWEEN = "\x1f"
+"""Stands behind each field: the unit separator of ASCII, as reasons, comments and paths may have any other sign."""
 
 _ACCOUNTED = ("JobID", "State", "Start", "ElapsedRaw", "NodeList", "ExitCode")
 
@@ -68,6 +83,7 @@ class Seen:
         status: exit status, of what has ended; 128 and the signal where one ended it.
         requeues: how often it was queued again.
         command: script with its arguments; "" where Slurm does not say.
+        comment: that the job was submitted with.
     """
 
     job: str
@@ -81,6 +97,7 @@ class Seen:
     status: int | None = None
     requeues: int = 0
     command: str = ""
+    comment: str = ""
 
 
 def sbatch(
@@ -89,6 +106,7 @@ def sbatch(
     chdir: str,
     output: str,
     run: str,
+    comment: str,
     after: Sequence[str] = (),
     array: str = "",
 ) -> list[str]:
@@ -99,10 +117,12 @@ def sbatch(
         chdir: folder where it runs.
         output: file of standard output and error, in sbatch's own pattern.
         run: folder of the run, which the script finds in HQML_RUN.
+        comment: tells the job from others in the queue.
         after: numbers of jobs, or of tasks (12_3), that must have ended well.
         array: tasks of the array, e.g. "2,5%4", where the script's own are not wanted.
     """
     command = ["sbatch", "--parsable", f"--chdir={chdir}", f"--output={output}", f"--export=ALL,HQML_RUN={run}"]
+    command.append(f"--comment={comment}")
     if after:  # without the second option a job whose dependency failed stays in the queue for ever
         command += [f"--dependency=afterok:{':'.join(after)}", "--kill-on-invalid-dep=yes"]
     if array:
@@ -131,14 +151,14 @@ def own_queue() -> list[str]:
 
 
 def _squeue() -> list[str]:
-    fields = ",".join(f"{field}:{_BAR}" for field in _FIELDS)
+    fields = ",".join(f"{field}:{BETWEEN}" for field in FIELDS)
     return [*_EPOCH, "squeue", "--noheader", "--array", f"--Format={fields}"]
 
 
 def accounting(jobs: Iterable[str]) -> list[str]:
     """Ask the accounting for jobs that Slurm has forgotten; not every site has one."""
-    fields = f"--format={','.join(_ACCOUNTED)}"
-    return [*_EPOCH, "sacct", "--noheader", "--parsable2", "--allocations", fields, f"--jobs={','.join(jobs)}"]
+    table = ["--noheader", "--parsable2", f"--delimiter={BETWEEN}", f"--format={','.join(_ACCOUNTED)}"]
+    return [*_EPOCH, "sacct", *table, "--allocations", f"--jobs={','.join(jobs)}"]
 
 
 def cancel(jobs: Iterable[str]) -> list[str]:
@@ -146,27 +166,25 @@ def cancel(jobs: Iterable[str]) -> list[str]:
     return ["scancel", *jobs]
 
 
-def requeue(job: str) -> list[str]:
-    """Queue a running job again, under the same number."""
-    return ["scontrol", "requeue", job]
-
-
 def submitted(answer: str) -> str | None:
     """The number in the answer of `sbatch --parsable`, "12" or "12;cluster", behind what a site may print; or None."""
-    lines = [line.strip().partition(";")[0] for line in answer.splitlines()]
-    return next((line for line in reversed(lines) if line.isdigit()), None)
+    found = (_SUBMITTED.fullmatch(line.strip()) for line in reversed(answer.splitlines()))
+    return next((one["job"] for one in found if one), None)
+
+
+_SUBMITTED = re.compile(r"(?P<job>\d+)(?:;[\w.-]+)?", re.ASCII)
 
 
 def in_queue(answer: str) -> list[Seen]:
     """What `queue` and `own_queue` have answered."""
-    return [one for line in answer.splitlines() for one in _queued(line)]
+    return [one for line in answer.split("\n") for one in _queued(line)]
 
 
 def _queued(line: str) -> Iterator[Seen]:
-    fields = [field.strip() for field in line.split(_BAR, len(_FIELDS) - 1)]
-    if len(fields) < len(_FIELDS):  # what a site prints besides
+    *fields, rest = [field.strip() for field in line.split(BETWEEN)]
+    if len(fields) != len(FIELDS) or rest:  # what a site prints besides
         return
-    number, word, reason, start, used, nodes, restarts, code, command = fields
+    number, word, reason, start, used, nodes, restarts, code, comment, command = fields
     state = _state(word, reason)
     for job, task, component in identified(number):
         yield Seen(
@@ -176,21 +194,22 @@ def _queued(line: str) -> Iterator[Seen]:
             state,
             _reason(word, reason),
             start=_second(start),
-            seconds=_seconds(used) if nodes else None,
+            seconds=slurm_seconds(used) if nodes else None,
             nodes=nodes,
             status=_waited(code) if state in ("done", "failed", "timed out", "cancelled") and nodes else None,
             requeues=int(restarts) if restarts.isdigit() else 0,
-            command=command.rstrip(_BAR),
+            command=command,
+            comment="" if comment == "(null)" else comment,
         )
 
 
 def in_accounting(answer: str) -> list[Seen]:
     """What `accounting` has answered."""
-    return [one for line in answer.splitlines() for one in _accounted(line)]
+    return [one for line in answer.split("\n") for one in _accounted(line)]
 
 
 def _accounted(line: str) -> Iterator[Seen]:
-    fields = line.strip().split(_BAR)
+    fields = [field.strip() for field in line.split(BETWEEN)]
     if len(fields) != len(_ACCOUNTED):
         return
     number, words, start, used, nodes, code = fields
@@ -261,20 +280,12 @@ def _second(text: str) -> float | None:
     return float(text) if text.isdigit() else None  # N/A, Unknown
 
 
-def _seconds(text: str) -> float | None:
-    """Of "1-02:03:04", "02:03:04" or "3:04"."""
-    found = re.fullmatch(r"(?:(?:(\d+)-)?(\d+):)?(\d+):(\d+)", text)
-    if found is None:
-        return None
-    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
-    return float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
-
-
 def _waited(code: str) -> int | None:
-    """Exit status of a wait status, which is what squeue's exit_code is."""
-    if not code.isdigit():
+    """Exit status of a wait status, which is what squeue's exit_code is; None for what is none, e.g. 4294967294."""
+    try:
+        status = os.waitstatus_to_exitcode(int(code))
+    except (ValueError, OverflowError):
         return None
-    status = os.waitstatus_to_exitcode(int(code))
     return status if status >= 0 else 128 - status
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from hqml.errors import HostError
 from hqml.hpc.host import Host
-from hqml.hpc.run import STATE, Job, Jobs, Manifest, read_jobs, read_manifest
+from hqml.hpc.run import STATE, Job, Jobs, Manifest, read_jobs, read_manifest, state_name, task_numbers
 from hqml.hpc.runs import slurm
 from hqml.hpc.runs.refusals import checked
 from hqml.hpc.runs.slurm import Seen
@@ -56,16 +56,6 @@ def statuses_of(manifest: Manifest, jobs: Jobs, host: Host) -> list[StepStatus]:
             tasks = [replace(one, state="cancelled", reason="") if one.state == "unknown" else one for one in tasks]
         found[job.step] = StepStatus(job.step, tuple(tasks), job.after)
     return list(found.values())
-
-
-def task_numbers(job: Job) -> Iterable[int | None]:
-    """Of the tasks of its array; None alone where it is none."""
-    return range(job.tasks) if job.tasks else (None,)
-
-
-def state_name(step: str, task: int | None) -> str:
-    """Name of the file in which a script writes how it ended."""
-    return step if task is None else f"{step}.{task}"
 
 
 def _queued(identifiers: Iterable[str], host: Host) -> dict[Key, Seen]:

@@ -13,12 +13,25 @@ from pathlib import Path
 
 from hqml.errors import ParameterError
 from hqml.hpc.host import Answer, Host
-from hqml.hpc.run import LOGS, STATE, Job, Jobs, Manifest, read_jobs, read_manifest, write_json
+from hqml.hpc.run import (
+    LOGS,
+    STATE,
+    Job,
+    Jobs,
+    Manifest,
+    log_pattern,
+    read_manifest,
+    state_name,
+    task_numbers,
+    write_json,
+)
 from hqml.hpc.runs import slurm
+from hqml.hpc.runs.adopting import comment, known_jobs, taken_up
 from hqml.hpc.runs.claim import claimed
-from hqml.hpc.runs.refusals import Refused, advice, checked, message
-from hqml.hpc.runs.states import ACTIVE, UNFINISHED_STATES, StepStatus
-from hqml.hpc.runs.status import state_name, statuses_of, task_numbers
+from hqml.hpc.runs.portions import portions
+from hqml.hpc.runs.refusals import advice, checked, error_of, message
+from hqml.hpc.runs.states import ACTIVE, StepStatus
+from hqml.hpc.runs.status import statuses_of
 from hqml.options import unlike
 
 
@@ -42,29 +55,17 @@ def submit(folder: str | os.PathLike[str], host: Host, only: Iterable[str] | Non
 
     Raises:
         Refused: sbatch has failed. The message says what helps.
-        HostError: the host cannot be reached, or has no Slurm.
-        ParameterError: there is no such step, one comes after another one that is not submitted, or another process
-            is at work on the run.
+        HostError: the host cannot be reached, has no Slurm, or Slurm does not answer there.
+        ParameterError: there is no such step, one comes after another one that is not submitted, another process is at
+            work on the run, or the queue has jobs of another run in this folder.
         FormatError: the folder is no run's.
     """
     manifest = read_manifest(folder)
     chosen = chosen_steps(manifest, only or ())
     with claimed(folder):
-        jobs = adopted(manifest, known_jobs(folder, host), host)
+        jobs = taken_up(manifest, known_jobs(folder, host), host)
         found = {one.step: one for one in statuses_of(manifest, jobs, host)}
         return submit_orders(folder, manifest, jobs, host, list(possible(manifest, chosen, found)), found)
-
-
-def known_jobs(folder: str | os.PathLike[str], host: Host) -> Jobs:
-    """What was submitted so far. Where nothing was, the run is in this folder itself.
-
-    Raises:
-        ParameterError: it was submitted through another host.
-    """
-    jobs = read_jobs(folder) or Jobs(host.name, os.path.abspath(folder))
-    if jobs.host != host.name:
-        raise ParameterError(f"{folder} was submitted through {jobs.host or 'this machine'}, not {host.name or 'here'}")
-    return replace(jobs, folder=jobs.folder or os.path.abspath(folder))
 
 
 def chosen_steps(manifest: Manifest, only: Iterable[str]) -> list[str]:
@@ -87,28 +88,13 @@ def possible(manifest: Manifest, chosen: Sequence[str], found: Mapping[str, Step
     for job in manifest.jobs:
         if job.step not in chosen or not found[job.step].never_submitted:
             continue
-        stuck = [step for step in job.after if step not in coming and found[step].state in UNFINISHED_STATES]
+        stuck = [step for step in job.after if step not in coming and found[step].unfinished]
         for step in stuck:
             if found[step].never_submitted and step not in chosen:
                 raise ParameterError(f"{job.step} comes after {step}, which is not submitted; submit it as well")
         if not stuck:
             coming.add(job.step)
             yield Order(job)
-
-
-def adopted(manifest: Manifest, jobs: Jobs, host: Host) -> Jobs:
-    """Find jobs of this run in the queue that `jobs` lacks, since this process was ended before it could write them.
-
-    Their scripts tell them from others.
-    """
-    answer = checked(host.run(slurm.own_queue()), "squeue")
-    identifiers = {step: list(ids) for step, ids in jobs.identifiers.items()}
-    steps = {f"{jobs.folder}/{job.script}": job.step for job in manifest.jobs}
-    for one in slurm.in_queue(answer):
-        step = steps.get(one.command)
-        if step is not None and one.component == 0 and one.job not in identifiers.setdefault(step, []):
-            identifiers[step].append(one.job)
-    return replace(jobs, identifiers={step: tuple(ids) for step, ids in identifiers.items() if ids})
 
 
 def submit_orders(
@@ -131,17 +117,19 @@ def submit_orders(
 
     Raises:
         Refused: sbatch has failed.
+        ParameterError: too much that runs is to be waited for.
     """
+    before = awaited(orders, jobs, found)
     write_json(jobs, folder)
     make_folders(jobs, host, orders)
-    fresh: dict[str, Order] = {}
+    fresh: dict[str, str] = {}
     for order in orders:
-        after = [one for step in order.job.after for one in _awaited(step, jobs, found, fresh)]
+        after = [one for step in order.job.after for one in ([fresh[step]] if step in fresh else []) + before[step]]
         answer = host.run(command(manifest, jobs.folder, order, after), timeout=300)
         number = slurm.submitted(answer.out)
         if answer.status != 0 or number is None:
-            raise Refused(_refused(order.job.step, answer, folder, fresh))
-        fresh[order.job.step] = order
+            raise error_of(answer, _refused(order.job.step, answer, folder, fresh))
+        fresh[order.job.step] = number
         ids = (*jobs.identifiers.get(order.job.step, ()), number)
         jobs = replace(jobs, identifiers={**jobs.identifiers, order.job.step: ids})
         write_json(jobs, folder)
@@ -152,9 +140,10 @@ def make_folders(jobs: Jobs, host: Host, orders: Sequence[Order] = ()) -> None:
     """Make the folders that a run needs, and forget how the tasks ended that are submitted again."""
     run = jobs.folder
     checked(host.run(["mkdir", "-p", "--", f"{run}/{LOGS}", f"{run}/{STATE}"]), "mkdir")
-    old = [f"{run}/{STATE}/{name}" for order in orders for name in state_names(order)]
-    for first in range(0, len(old), 500):
-        checked(host.run(["rm", "-f", "--", *old[first : first + 500]]), "rm")
+    there = host.read_all(f"{run}/{STATE}") if orders else {}
+    old = (f"{run}/{STATE}/{name}" for order in orders for name in state_names(order) if name in there)
+    for portion in portions(old):
+        checked(host.run(["rm", "-f", "--", *portion]), "rm")
 
 
 def state_names(order: Order) -> list[str]:
@@ -182,8 +171,9 @@ def command(manifest: Manifest, run: str, order: Order, after: Sequence[str]) ->
     return slurm.sbatch(
         f"{run}/{job.script}",
         chdir=manifest.folder,
-        output=f"{run}/{LOGS}/{'%x-%A_%a.out' if job.tasks else '%x-%j.out'}",
+        output=f"{run}/{LOGS}/{log_pattern(is_array=bool(job.tasks))}",
         run=run,
+        comment=comment(manifest, job),
         after=after,
         array="" if order.tasks is None else slurm.array(order.tasks, job.at_once),
     )
@@ -195,19 +185,38 @@ def dry_commands(manifest: Manifest, folder: str | os.PathLike[str]) -> list[lis
     return [command(manifest, run, Order(job), [f"<{step}>" for step in job.after]) for job in manifest.jobs]
 
 
-def _awaited(step: str, jobs: Jobs, found: Mapping[str, StepStatus], fresh: Mapping[str, Order]) -> list[str]:
-    """Numbers to wait for: the job of a step, and what goes on of earlier arrays of it.
+_MOST_AWAITED = 1000
+"""Tasks of earlier arrays, each of which Slurm has to be told: it takes no ranges of them."""
 
-    Slurm takes no dependency on a job that it has forgotten, so nothing waits for what is done.
+
+def awaited(orders: Sequence[Order], jobs: Jobs, found: Mapping[str, StepStatus]) -> dict[str, list[str]]:
+    """Numbers of what is in the queue already, and goes on, of each step that one of these comes after.
+
+    Of the newest array of a step that is its own number. Of earlier ones each task has to be named: some of theirs have
+    failed, so that nothing can wait for the whole. Slurm takes no dependency on a job that it has forgotten, so nothing
+    waits for what is done.
+
+    Raises:
+        ParameterError: it is too much.
     """
-    ids = jobs.identifiers.get(step, ())
-    active = [task for task in found[step].tasks if task.state in ACTIVE]
-    if step in fresh:
-        again = fresh[step].tasks
-        return [ids[-1], *(task.job for task in active if again is not None and task.task not in again)]
-    if found[step].state == "done" or not ids:
+    again = {order.job.step: order for order in orders}
+    return {step: _awaited(step, jobs, found[step], again.get(step)) for order in orders for step in order.job.after}
+
+
+def _awaited(step: str, jobs: Jobs, status: StepStatus, again: Order | None) -> list[str]:
+    if again is not None and again.tasks is None:
         return []
-    return [ids[-1]] if len(ids) == 1 or not active else [task.job for task in active]
+    gone = again.tasks or () if again is not None else ()
+    active = [task.job for task in status.tasks if task.state in ACTIVE and task.task not in gone]
+    ids = jobs.identifiers.get(step, ())
+    newest = {number for number in active if again is None and number.partition("_")[0] == ids[-1]}
+    earlier = [number for number in active if number not in newest]
+    if len(earlier) > _MOST_AWAITED:
+        raise ParameterError(
+            f"{len(earlier)} tasks of {step} have not ended, and Slurm cannot let a step wait for so many beside those "
+            f"that are submitted again; wait for them, or cancel {step}, then resume"
+        )
+    return [*ids[-1:], *earlier] if newest else earlier
 
 
 def _refused(step: str, answer: Answer, folder: str | os.PathLike[str], fresh: Iterable[str]) -> str:

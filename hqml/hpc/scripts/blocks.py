@@ -11,8 +11,10 @@ from hqml.hpc.quoting import expanding, literal
 from hqml.hpc.run import STATE, UNFINISHED
 from hqml.hpc.workflow import Checkpoint
 
-_SIGNALS = {"INT": 2, "USR1": 10, "USR2": 12, "TERM": 15}
+_SIGNALS = {"USR1": 10, "USR2": 12}
 """Their numbers on Linux, which is what Slurm runs on: `man 7 signal`."""
+
+NO_TOKEN = 'unset "${!DWAVE_API_@}" # of who submits; only a program on the annealer gets what opens it'
 
 _TOKEN_FILE = "~/.config/hqml/token"
 
@@ -103,6 +105,10 @@ while ((${{#hqml_programs[@]}})); do
 done{total}"""
 
 
+_TRIES, _PAUSE = 8, 5
+"""How often Slurm is asked to queue a job again, and seconds between: less than the minute that a warning gives."""
+
+
 def requeue(checkpoint: Checkpoint, job: str, *, array: bool) -> str:
     """Queue a job again whose program has more to do.
 
@@ -112,19 +118,28 @@ def requeue(checkpoint: Checkpoint, job: str, *, array: bool) -> str:
     return f"""\
 # {UNFINISHED}: the program has more to do; 130, {128 + _SIGNALS[checkpoint.signal]}: a signal ended it. \
 Then the step is queued again, unless it is cancelled.
-hqml_job={identifier}
+hqml_requeue() {{
+    local job={identifier}
+    for _ in {{1..{_TRIES}}}; do # a busy Slurm does not answer at once
+        hqml_told="Slurm does not answer"
+        case $(scontrol show job "$job") in
+        *JobState=RUNNING*)
+            echo "{job} has more to do, and is queued again"
+            trap - EXIT # this is no end
+            if scontrol requeue "$job"; then exit "$hqml_status"; fi
+            trap hqml_ended EXIT
+            hqml_told="Slurm does not queue it again"
+            ;;
+        *JobState=*) hqml_told="was ended" && break ;;
+        esac
+        sleep {_PAUSE}
+    done
+}}
 case $hqml_status in
 {_unfinished(checkpoint)})
-    if ! scontrol show job "$hqml_job" | grep JobState=RUNNING >/dev/null; then
-        echo "{job} was ended before it was done" >&2
-    elif ((${{SLURM_RESTART_COUNT:-0}} >= {checkpoint.requeues})); then
-        echo "{job} has more to do, but was queued again {checkpoint.requeues} times already" >&2
-    else
-        echo "{job} has more to do, and is queued again"
-        trap - EXIT # this is no end
-        if scontrol requeue "$hqml_job"; then exit "$hqml_status"; fi
-        trap hqml_ended EXIT
-    fi
+    hqml_told="was queued again {checkpoint.requeues} times already"
+    ((${{SLURM_RESTART_COUNT:-0}} >= {checkpoint.requeues})) || hqml_requeue
+    echo "{job} has more to do, but $hqml_told" >&2
     ;;
 esac"""
 
@@ -163,9 +178,11 @@ def _from_file(path: str) -> str:
     local file={expanding(path)} mode
     DWAVE_API_TOKEN=
     mode=$(stat -Lc %a "$file" 2>/dev/null || stat -Lf %Lp "$file" 2>/dev/null) || mode=none
+    [[ $mode == none || -r $file ]] || mode=closed
     case $mode in
     none) echo "$file: is missing; write the token of the quantum service there, and chmod 600 it" >&2 ;;
-    *00)
+    closed) echo "$file: cannot be read; run chmod 600 $file" >&2 ;;
+    *00 | 0)
         read -r DWAVE_API_TOKEN <"$file" || true # 1 is only the lack of a line break
         [[ -n $DWAVE_API_TOKEN ]] || echo "$file: has no token in its first line" >&2
         ;;

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass, replace
 
 from hqml.hpc.needs import read_needs
+from hqml.hpc.processors import cpus_per_task
 from hqml.hpc.site import Module, Partition, Site
-from hqml.hpc.software.modules import resolve
+from hqml.hpc.software.modules import Resolution, resolve
 from hqml.hpc.workflow import Component, Step, Workflow
 
 _CONTAINERS = "apptainer"
@@ -25,11 +25,13 @@ class Placed:
         host: whose nodes run it.
         partition: of the host; None without a scheduler.
         function: name of the shell function that is its program.
+        purge: whether it loads modules of its own, and nothing that was loaded before counts.
+        packages: whether any of these is more than the stage.
         load: arguments of `module load`.
         use: folders of `module use`.
         missing: needs that no module meets.
         tasks: on each node, that the launcher starts.
-        cpus: of each of these; None: the site's default.
+        cpus: of each of these; None: nothing is asked.
     """
 
     component: Component
@@ -37,6 +39,8 @@ class Placed:
     host: Module
     partition: Partition | None
     function: str
+    purge: bool
+    packages: bool
     load: tuple[str, ...]
     use: tuple[str, ...]
     missing: tuple[str, ...]
@@ -51,7 +55,7 @@ class Placed:
     @property
     def workers(self) -> int:
         """Processes that torchrun starts on each node."""
-        return self.component.gpus or _tasks_per_node(self.component)
+        return self.component.gpus or self.component.tasks_per_node
 
     @property
     def all_tasks(self) -> int:
@@ -77,45 +81,33 @@ def place(workflow: Workflow, site: Site, step: Step) -> tuple[Placed, ...]:
 
 def _placed(workflow: Workflow, site: Site, component: Component, function: str) -> Placed:
     host = site.host(component.on)
-    if site.scheduler == "none":  # what is asked of several nodes runs on this one
-        component = replace(component, nodes=1)
-    tasks = 1 if component.launch == "torchrun" else _tasks_per_node(component)
-    load, use, missing = _software(workflow, site, component, host)
+    modules = _modules(workflow, site, component, host)
+    partition = site.partition(component.on, component.partition) if site.scheduler == "slurm" else None
     return Placed(
         component=component,
         module=site.module(component.on),
         host=host,
-        partition=site.partition(component.on, component.partition) if site.scheduler == "slurm" else None,
+        partition=partition,
         function=function,
-        load=load,
-        use=use,
-        missing=missing,
-        tasks=tasks,
-        cpus=_cpus(site, component, tasks),
+        purge=modules is not None,
+        packages=bool(modules and modules.found),
+        load=modules.load if modules else (),
+        use=modules.use if modules else (),
+        missing=tuple(one.message for one in modules.missing) if modules else (),
+        tasks=component.started_per_node,
+        cpus=cpus_per_task(component, partition, site.launch) if partition else None,
     )
 
 
-def _software(
-    workflow: Workflow, site: Site, component: Component, host: Module
-) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """What to load, from which folders, and what there is not. A container has all but what runs it."""
-    if site.stage(workflow.stage) is None:
-        return (), (), ()
+def _modules(workflow: Workflow, site: Site, component: Component, host: Module) -> Resolution | None:
+    """What to load; None: what is there stays. A container has all but what runs it.
+
+    The stage is loaded without any need as well: what a login has loaded is not to reach a job.
+    """
+    stage = site.stage(workflow.stage)
+    if stage is None:
+        return None
     if component.container is None:
-        found = resolve(site, component.needs, kind=host.kind, stage=workflow.stage)
-        return found.load, found.use, tuple(one.message for one in found.missing)
-    found = resolve(site, read_needs(_CONTAINERS), kind=host.kind, stage=workflow.stage)
-    return ((), (), ()) if found.missing else (found.load, found.use, ())
-
-
-def _tasks_per_node(component: Component) -> int:
-    return math.ceil(component.tasks / component.nodes)
-
-
-def _cpus(site: Site, component: Component, tasks: int) -> int | None:
-    """Of each task that the launcher starts; torchrun's holds those of all its workers."""
-    if component.cpus is not None:
-        return component.cpus * _tasks_per_node(component) // tasks
-    if component.gpus and site.launch.cpus_per_gpu:
-        return math.ceil(site.launch.cpus_per_gpu * component.gpus / tasks)
-    return None
+        return resolve(site, component.needs, kind=host.kind, stage=stage.name)
+    found = resolve(site, read_needs(_CONTAINERS), kind=host.kind, stage=stage.name)
+    return None if found.missing else found

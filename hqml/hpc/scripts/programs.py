@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
+from hqml.hpc.apptainer import FIND, gpu_option
+from hqml.hpc.environment_lines import NOT_INSIDE
 from hqml.hpc.quoting import expanding, exports, indented, literal
 from hqml.hpc.scripts.placing import Placed
 from hqml.hpc.scripts.torchrun import keeping_state, meeting, torchrun
-from hqml.hpc.site import Launch, Site
+from hqml.hpc.site import Launch, Node, Site
 from hqml.hpc.workflow import Container, Entry, Scalar, Step, Workflow
 
 _LOCAL_MPI = {
@@ -23,7 +25,9 @@ def program(workflow: Workflow, site: Site, step: Step, placed: Placed, first: I
     lines = ["set -euo pipefail"]
     if step.checkpoint is not None and not placed.torchrun:
         lines += [f"trap : {step.checkpoint.signal} # is for the program; this shell waits for its end"]
-    lines += [*first, *_task(site, placed), *_meeting(workflow, site, placed), *workflow.setup]
+    lines += [*first, *_task(site, placed), *_meeting(workflow, site, placed)]
+    lines += [NOT_INSIDE] if placed.component.container is not None else []
+    lines += workflow.setup
     lines += _command(site, step, placed)
     return "\n".join([f"{placed.function}() {{", *indented(lines), "}"])
 
@@ -68,17 +72,19 @@ def _variable(argument: object) -> str | None:
 
 
 def _value(variable: str | None, sweep: Sequence[Mapping[str, Scalar]]) -> str:
-    texts = any(isinstance(task[str(variable)], str) for task in sweep)
-    read = f'os.environ["{variable}"]'
-    return read if texts else f"json.loads({read})"
+    """Variables of the shell are text: what was none is read as JSON."""
+    read, values = f'os.environ["{variable}"]', [task[str(variable)] for task in sweep]
+    texts = list(dict.fromkeys(one for one in values if isinstance(one, str)))
+    if not texts:
+        return f"json.loads({read})"
+    return read if len(texts) == len(set(values)) else f"{read} if {read} in {texts} else json.loads({read})"
 
 
 def _gpu_option(placed: Placed) -> list[str]:
-    """Vendors differ in what a container needs of its host; AMD's models are called MI100, MI250X and so on."""
-    if not placed.component.gpus:
-        return []
-    model = placed.partition.node.gpu if placed.partition else ""
-    return ["--rocm"] if model.upper().startswith(("AMD", "MI")) else ["--nv"]
+    """A component without GPUs sees none, whatever its node has. Of this machine nobody says whose its GPUs are."""
+    node = placed.partition.node if placed.partition else Node(cores=1, gpus=1)
+    option = gpu_option(node) if placed.component.gpus else ""
+    return [option] if option else []
 
 
 def _in_container(placed: Placed, container: Container, what: Sequence[str], *, keeps: bool) -> list[str]:
@@ -88,7 +94,7 @@ def _in_container(placed: Placed, container: Container, what: Sequence[str], *, 
     inner = what[0] if isinstance(placed.component.run, Entry) else f"sh -c {literal(chr(10).join(what))}"
     return [
         "local apptainer",
-        "apptainer=$(command -v apptainer || command -v singularity) || {",
+        f"apptainer=$({FIND}) || {{",
         '    echo "neither apptainer nor singularity is here to run the container" >&2',
         "    exit 127",
         "}",

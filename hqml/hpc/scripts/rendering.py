@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import secrets
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from hqml.errors import FormatError
@@ -77,18 +78,16 @@ def _manifest(workflow: Workflow, site: Site, scripts: Mapping[str, str], jobs: 
         site=site.name,
         scheduler=site.scheduler,
         folder=os.path.dirname(os.path.abspath(workflow.path)) if workflow.path else os.getcwd(),
-        digest=_digest(scripts),
+        digest=_digest(scripts, jobs),
         version=version(),
         jobs=tuple(jobs),
         account=workflow.account,
     )
 
 
-def _digest(scripts: Mapping[str, str]) -> str:
-    whole = hashlib.sha256()
-    for name, text in scripts.items():
-        whole.update(f"{name}\0{text}\0".encode())
-    return whole.hexdigest()
+def _digest(scripts: Mapping[str, str], jobs: Sequence[Job]) -> str:
+    content = [dict(scripts), [asdict(job) for job in jobs]]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def write(rendered: Rendered, folder: str | os.PathLike[str]) -> None:

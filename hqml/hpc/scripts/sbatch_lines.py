@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from hqml.hpc.amounts import slurm_time
 from hqml.hpc.scripts.placing import Placed
 from hqml.hpc.site import Launch, Site
 from hqml.hpc.workflow import Step, Workflow
@@ -21,14 +22,6 @@ def sbatch_lines(workflow: Workflow, site: Site, step: Step, placed: Sequence[Pl
         lines += ["#SBATCH hetjob"] * (number > 0)
         lines += [f"#SBATCH {option}" for option in _of_component(site.launch, one)]
     return lines
-
-
-def slurm_time(seconds: float) -> str:
-    """A wall time as Slurm writes it, such as 1-12:00:00; not less."""
-    minutes, left = divmod(math.ceil(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    return f"{days}-" * (days > 0) + f"{hours:02}:{minutes:02}:{left:02}"
 
 
 def _of_job(workflow: Workflow, step: Step) -> list[str]:

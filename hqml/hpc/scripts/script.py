@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from hqml.hpc.environment_lines import before_modules, module_lines
 from hqml.hpc.quoting import expanding, exports, indented, literal
 from hqml.hpc.scripts import blocks as shell_blocks
 from hqml.hpc.scripts import torchrun
@@ -30,7 +31,7 @@ def script(workflow: Workflow, site: Site, step: Step, placed: Sequence[Placed] 
         ParameterError: the site lacks a module, a partition or a stage that the workflow names.
     """
     placed = place(workflow, site, step) if placed is None else placed
-    blocks = [_head(workflow, site, step, placed), "set -euo pipefail"]
+    blocks = [_head(workflow, site, step, placed), f"set -euo pipefail\n{shell_blocks.NO_TOKEN}"]
     if step.sweep and site.scheduler == "none":
         blocks += [_one_after_another(step)]
     blocks += _frame(workflow, site, step, placed)
@@ -140,12 +141,11 @@ def _lines(title: str, lines: Sequence[str]) -> str:
 def _software(workflow: Workflow, site: Site, placed: Placed) -> list[str]:
     """Modules, and a virtual environment on top; both use variables that may be unset."""
     lines = [f"# {message}" for message in placed.missing]
-    if placed.load:
-        lines += [*site.software.setup, site.software.purge]
-        lines += [f"module use {' '.join(placed.use)}"] if placed.use else []
-        lines += [f"module load {' '.join(placed.load)}"]
-    if workflow.venv and placed.component.container is None:
-        lines += [f". {expanding(workflow.venv.rstrip('/') + '/bin/activate')}"]
+    if placed.purge:
+        lines += module_lines(site.software.setup, site.software.purge, placed.use, placed.load)
+    if venv := workflow.venv_of(placed.component):
+        lines += [f". {expanding(venv.rstrip('/') + '/bin/activate')}"]
+        lines += before_modules() if placed.packages else []
     return ["set +u # these may use variables that are not set", *lines, "set -u"] if lines else []
 
 

@@ -16,6 +16,9 @@ from hqml.hpc.workflow import Checkpoint
 
 TELL = "hqml_tell"
 
+_FIRST_PORT, _PORTS = 20000, 10000
+"""Below the ports that Linux gives to whoever asks for any: from 32768 on, ip_local_port_range of `man 7 ip`."""
+
 _WORKER = f"""sh -c 'python3 -u "$@" || {{ [ $? = {UNFINISHED} ] && echo >"$hqml_later"; }}' worker"""
 
 
@@ -52,7 +55,7 @@ def torchrun(site: Site, placed: Placed, script: str, checkpoint: Checkpoint | N
         return _continued([f"torchrun --standalone {workers} {what[0]}", *what[1:]])
     options = [
         f'torchrun --nnodes={placed.component.nodes} {workers} --rdzv_backend=c10d --rdzv_id="$SLURM_JOB_ID"',
-        '--rdzv_endpoint="$MASTER_ADDR:$((20000 + SLURM_JOB_ID % 20000))"',
+        f'--rdzv_endpoint="$MASTER_ADDR:$(({_FIRST_PORT} + SLURM_JOB_ID % {_PORTS}))"',
         "--rdzv_conf=is_host=$((SLURM_NODEID == 0))",
         *([f'--local_addr="${{SLURMD_NODENAME}}{suffix}"'] if suffix else []),
     ]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from hqml.hpc.site import KINDS
+from hqml.hpc.troubles import Trouble, raise_first
 from hqml.options import unlike
 from hqml.specs import Places
 
@@ -21,10 +22,7 @@ def check_site(spec: SiteSpec, places: Places) -> None:
         FormatError: something does, in one line with its place: the first in the file.
     """
     found = [*_sources(spec), *_modules(spec), *_scheduler(spec)]
-    found += _software(stages_of(spec))
-    if found:
-        place, message = min(found, key=lambda one: places.line(one[0]))
-        raise places.error(place, message)
+    raise_first(places, (*found, *_software(stages_of(spec))))
 
 
 def stages_of(spec: SiteSpec) -> list[StageSpec]:
@@ -55,7 +53,7 @@ def _named(spec: SiteSpec) -> Iterator[tuple[Place, str | None]]:
                 yield ("software", "stages", index, "packages", at, "source"), package.source
 
 
-def _sources(spec: SiteSpec) -> Iterator[tuple[Place, str]]:
+def _sources(spec: SiteSpec) -> Iterator[Trouble]:
     for place, source in _named(spec):
         if source is None:
             yield place, "this key is missing, here or in the module: say where the values were read"
@@ -63,7 +61,7 @@ def _sources(spec: SiteSpec) -> Iterator[tuple[Place, str]]:
             yield place, f"no source {source!r} is under sources{unlike(source, spec.sources)}"
 
 
-def _modules(spec: SiteSpec) -> Iterator[tuple[Place, str]]:
+def _modules(spec: SiteSpec) -> Iterator[Trouble]:
     yield from _twice("modules", ("modules",), [module.name for module in spec.modules])
     kinds = [module.kind for module in spec.modules if module.partitions]
     for index, module in enumerate(spec.modules):
@@ -79,7 +77,7 @@ def _modules(spec: SiteSpec) -> Iterator[tuple[Place, str]]:
         yield from _partitions(module, place)
 
 
-def _quantum(module: ModuleSpec, place: Place, kinds: Iterable[str]) -> Iterator[tuple[Place, str]]:
+def _quantum(module: ModuleSpec, place: Place, kinds: Iterable[str]) -> Iterator[Trouble]:
     if module.quantum is None:
         yield (*place, "quantum"), "this key is missing: say how the annealer is reached, at least its source"
     elif not module.partitions and module.quantum.host not in kinds:
@@ -90,7 +88,7 @@ def _quantum(module: ModuleSpec, place: Place, kinds: Iterable[str]) -> Iterator
         )
 
 
-def _partitions(module: ModuleSpec, place: Place) -> Iterator[tuple[Place, str]]:
+def _partitions(module: ModuleSpec, place: Place) -> Iterator[Trouble]:
     # Several queues may be one partition with one qos each; then the qos tells them apart.
     called = [partition.qos or partition.name for partition in module.partitions]
     yield from _twice("partitions", (*place, "partitions"), called)
@@ -107,7 +105,7 @@ def _partitions(module: ModuleSpec, place: Place) -> Iterator[tuple[Place, str]]
             yield (*place, "nodes", name), "no partition has such nodes; leave it out, or name it in one"
 
 
-def _scheduler(spec: SiteSpec) -> Iterator[tuple[Place, str]]:
+def _scheduler(spec: SiteSpec) -> Iterator[Trouble]:
     """What only a scheduler can keep."""
     if spec.scheduler != "none":
         return
@@ -121,7 +119,7 @@ def _scheduler(spec: SiteSpec) -> Iterator[tuple[Place, str]]:
                 yield ("modules", index, "partitions", at, "qos"), "there is no qos where the scheduler is none"
 
 
-def _software(stages: list[StageSpec]) -> Iterator[tuple[Place, str]]:
+def _software(stages: list[StageSpec]) -> Iterator[Trouble]:
     yield from _twice("stages", ("software", "stages"), [stage.name for stage in stages])
     for index, stage in enumerate(stages):
         first: dict[tuple[str, ...], int] = {}
@@ -133,7 +131,7 @@ def _software(stages: list[StageSpec]) -> Iterator[tuple[Place, str]]:
                     yield place, f"{one.provides} {one.version} is there twice, first as packages[{before}]"
 
 
-def _twice(what: str, place: Place, names: list[str]) -> Iterator[tuple[Place, str]]:
+def _twice(what: str, place: Place, names: list[str]) -> Iterator[Trouble]:
     for index, name in enumerate(names):
         if name in names[:index]:
             yield (*place, index), f"{what} are told apart by their names; {name!r} is there twice"

@@ -173,6 +173,7 @@ def _module(spec: ModuleSpec) -> Module:
             needs_gpus=one.needs_gpus,
             whole_nodes=one.whole_nodes,
             purpose=one.purpose,
+            firm=one.firm,
         )
         for one in spec.partitions
     ]

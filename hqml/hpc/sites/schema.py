@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 import datetime
-import re
 from typing import Annotated, Any, Literal
 
 from packaging.utils import canonicalize_name
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from hqml.durations import in_seconds
-from hqml.hpc.site import WORD, Kind
+from hqml.hpc import values
+from hqml.hpc.site import Kind
+from hqml.secrets import is_secret_name
 from hqml.specs.model import Spec
-
-
-def _word(value: str) -> str:
-    if not WORD.fullmatch(value):
-        raise ValueError(f"must be one word of letters, digits and _.+=:,/@%~-, found {value!r}")
-    return value
-
-
-def _line(value: str) -> str:
-    if not value.strip() or any(ord(letter) < ord(" ") for letter in value):
-        raise ValueError(f"must be one line of text, found {value!r}")
-    return value
 
 
 def _date(value: str) -> str:
@@ -36,17 +25,22 @@ def _date(value: str) -> str:
     return value
 
 
-def _address(value: str) -> str:
-    if not re.fullmatch(r"[a-z][a-z0-9+.-]*://\S+", value):
-        raise ValueError(f"must be an address such as https://apps.fz-juelich.de/jsc/hps/juwels/, found {value!r}")
-    return value
+def _open_name(name: str) -> str:
+    """A variable whose value every job script may show."""
+    if is_secret_name(name):
+        raise ValueError(f"{name} looks secret, and job scripts show it; users read it from a file of mode 600")
+    return name
 
 
-def _text(value: Any) -> Any:
-    """Versions and stages look like numbers: 2024 is text here, and 2.10 must not become 2.1."""
-    if isinstance(value, float):
-        raise ValueError(f'put it in quotes: a number {value!r} may have lost a 0, such as that of "2.10"')
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+def _text_value(value: Any) -> str:
+    text = values.environment_value(values.unquoted(value))
+    if "\n" in text:
+        raise ValueError("must be one line")
+    return text
+
+
+def _proxy(text: str) -> str:
+    return values.address(text, "http", "https", "socks4", "socks4a", "socks5", "socks5h")
 
 
 def _need_name(value: str) -> str:
@@ -55,18 +49,20 @@ def _need_name(value: str) -> str:
     return value
 
 
-Word = Annotated[str, AfterValidator(_word)]
-Line = Annotated[str, AfterValidator(_line)]
-Text = Annotated[Word, BeforeValidator(_text)]
-NeedName = Annotated[Word, AfterValidator(_need_name)]
-Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+Word = Annotated[str, AfterValidator(values.word)]
+Argument = Annotated[str, AfterValidator(values.shell_word)]
+Line = Annotated[str, AfterValidator(values.line)]
+Text = Annotated[Argument, BeforeValidator(values.unquoted)]
+NeedName = Annotated[Argument, AfterValidator(_need_name)]
+Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$"), AfterValidator(_open_name)]
+Address = Annotated[str, AfterValidator(values.address)]
 Seconds = Annotated[float, BeforeValidator(in_seconds)]
 Count = Annotated[int, Field(ge=1)]
 
 
 class SourceSpec(Spec):
     title: Line
-    url: Annotated[str, AfterValidator(_address)]
+    url: Address
     date: Annotated[str, AfterValidator(_date)]
 
 
@@ -102,16 +98,17 @@ class PartitionSpec(Spec):
     needs_gpus: bool = False
     whole_nodes: bool = False
     purpose: str = ""
+    firm: bool = True
 
 
 class QuantumSpec(Spec):
     source: str
     host: Kind = "cluster"
     licence: Word | None = None
-    endpoint: Annotated[str, AfterValidator(_address)] | None = None
+    endpoint: Annotated[str, AfterValidator(values.gateway)] | None = None
     solver: Word | None = None
     region: Word | None = None
-    proxy: Annotated[str, AfterValidator(_address)] | None = None
+    proxy: Annotated[str, AfterValidator(_proxy)] | None = None
 
 
 class ModuleSpec(Spec):
@@ -126,9 +123,9 @@ class ModuleSpec(Spec):
 
 class LaunchSpec(Spec):
     source: str
-    srun: list[Word] = Field(default_factory=list)
+    srun: list[Argument] = Field(default_factory=list)
     mpi: Word | None = None
-    environment: dict[Variable, Annotated[str, BeforeValidator(_text)]] = Field(default_factory=dict)
+    environment: dict[Variable, Annotated[str, BeforeValidator(_text_value)]] = Field(default_factory=dict)
     host_suffix: Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]*$")] = ""
     memory: bool = True
     gpus: Literal["gres", "gpus-per-node", "none"] = "gres"
@@ -138,7 +135,7 @@ class LaunchSpec(Spec):
 class PackageSpec(Spec):
     provides: NeedName
     version: Text
-    load: list[Word] = Field(default_factory=list)
+    load: list[Argument] = Field(default_factory=list)
     source: str | None = None
     kinds: list[Kind] = Field(default_factory=list)
 
@@ -146,8 +143,8 @@ class PackageSpec(Spec):
 class StageSpec(Spec):
     name: Text
     source: str
-    load: list[Word] = Field(default_factory=list)
-    use: list[Word] = Field(default_factory=list)
+    load: list[Argument] = Field(default_factory=list)
+    use: list[Argument] = Field(default_factory=list)
     purpose: str = ""
     packages: list[PackageSpec] = Field(default_factory=list)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from hqml.hpc.needs import Need
 from hqml.hpc.site import Kind, Package, Site, Stage
-from hqml.hpc.software.names import need_name, newness, only_site, version_number
+from hqml.hpc.software.names import implementation, need_name, newness, only_site, version_number
 from hqml.hpc.software.toolchains import Clash, clash, module_name, traits
 
 _NEAREST = 3
@@ -87,7 +87,7 @@ def resolve(site: Site, needs: Sequence[Need], *, kind: Kind, stage: str | None 
     """Find the modules that meet needs, all of one stage and such that they can be loaded together.
 
     The newest versions that agree are taken; where not all can agree, the software that the stage has fewest packages
-    of comes first. Among implementations (of mpi) the order of the site file decides.
+    of comes first. Among implementations of mpi the order of the site file decides, unless the need names one.
 
     Args:
         site: that has the software.
@@ -129,7 +129,9 @@ def candidates(stage: Stage, need: Need, kind: Kind) -> tuple[Package, ...]:
 
 def named(stage: Stage, need: Need) -> list[Package]:
     """The packages of a stage that have a need's name, whether or not they meet it."""
-    return [one for one in stage.packages if need_name(one.provides) == need_name(need.name)]
+    wanted = implementation(need.name)
+    called = [one for one in stage.packages if need_name(one.provides) == need_name(need.name)]
+    return [one for one in called if wanted in ("", _which(one))]
 
 
 def title(stage: Stage) -> str:
@@ -186,6 +188,11 @@ def _fewest_first(packages: Sequence[Package], load: Sequence[str]) -> Iterator[
 
 def _implementation(package: Package) -> str:
     return module_name(package.load[-1]) if package.load else ""
+
+
+def _which(package: Package) -> str:
+    """Which implementation of MPI a package is, by its module, else by what the site file says it provides."""
+    return implementation(_implementation(package)) or implementation(package.provides)
 
 
 def _missing(

@@ -26,6 +26,17 @@ class Known:
     only_site: str = ""
 
 
+_MPIS = (
+    ("openmpi",),
+    ("psmpi", "parastationmpi"),
+    ("impi", "intelmpi", "intel-mpi"),
+    ("cray-mpich",),
+    ("mpich",),
+    ("mvapich2",),
+)
+"""Implementations of MPI, each with all its names: a need that names one is not met by another. Programs are built
+for one, and what spans several modules of a machine may work with one alone."""
+
 KNOWN: tuple[Known, ...] = (
     Known(
         "python",
@@ -39,17 +50,7 @@ KNOWN: tuple[Known, ...] = (
     Known("dwave-ocean-sdk", ("dwave", "dwave-ocean-sdk", "dwave-ocean", "ocean"), "JSC's DWave has Ocean's version"),
     Known(
         "mpi",
-        (
-            "openmpi",
-            "psmpi",
-            "parastationmpi",
-            "impi",
-            "cray-mpich",
-            "mpich",
-            "mvapich2",
-            "intelmpi",
-            "intel-mpi",
-        ),
+        tuple(name for names in _MPIS for name in names),
         "versions are those of the implementation: mpi>=5 means nothing unless it is known which one",
         "it must fit the site's network and scheduler",
     ),
@@ -74,6 +75,7 @@ KNOWN: tuple[Known, ...] = (
 
 _NEEDS = {module: known.need for known in KNOWN for module in (*known.modules, known.need)}
 _ORDER = {module: at for known in KNOWN for at, module in enumerate(known.modules)}
+_IMPLEMENTATIONS = {name: names[0] for names in _MPIS for name in names}
 _ONLY_SITE = {known.need: known.only_site for known in KNOWN}
 
 
@@ -81,6 +83,19 @@ def need_name(name: str) -> str:
     """What needs call software, from a module's name, or from another name that users give it, e.g. "pytorch"."""
     plain = canonicalize_name(name.rpartition("/")[2])
     return _NEEDS.get(plain, plain)
+
+
+def implementation(name: str) -> str:
+    """Which of several implementations a need or a module names, by one of its names: "psmpi" of "ParaStationMPI".
+
+    "" where it names none: `mpi` is met by any.
+    """
+    return _IMPLEMENTATIONS.get(canonicalize_name(name.rpartition("/")[2]), "")
+
+
+def modules_of(need: str) -> tuple[str, ...]:
+    """What sites call the software that a need of `KNOWN` names, lower case."""
+    return next(one.modules for one in KNOWN if one.need == need)
 
 
 def preference(module: str) -> int:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hqml.errors import HostError
+from hqml.hpc.environment_lines import module_lines
 from hqml.hpc.host import Answer, Host
+from hqml.hpc.said import one_line
 from hqml.hpc.site import Package, Site, Software, Stage
 
 MARK = "@@hqml"
@@ -19,7 +20,8 @@ _NO_MODULE = f"{MARK} no module"
 PATIENCE = 600.0
 """Seconds: Lmod reads the whole tree of a site, from a parallel file system."""
 
-_LONGEST = 300
+_TAIL = 300
+"""Characters."""
 
 
 @dataclass(frozen=True)
@@ -66,17 +68,15 @@ def ask(host: Host, software: Software, lines: Sequence[str], *, timeout: float 
     Raises:
         HostError: the host has no module system, or cannot be reached.
     """
-    prelude = [
-        # Read by a program: no pager, no colours.
-        "export LMOD_PAGER=none LMOD_COLORIZE=no MODULES_PAGER= MODULES_COLOR=never",
-        *software.setup,
-        f"type module >/dev/null 2>&1 || {{ echo '{_NO_MODULE}'; exit 1; }}",
-        f"{software.purge} >/dev/null 2>&1",
-    ]
+    # Read by a program: no pager, no colours.
+    plain = "export LMOD_PAGER=none LMOD_COLORIZE=no MODULES_PAGER= MODULES_COLOR=never"
+    known = f"type module >/dev/null 2>&1 || {{ echo '{_NO_MODULE}'; exit 1; }}"
+    prelude = module_lines((plain, *software.setup, known), f"{software.purge} >/dev/null 2>&1", (), ())
     answer = host.run(["bash", "-lc", "\n".join([*prelude, *lines])], timeout=timeout)
     if _NO_MODULE in answer.out:
         raise HostError(
-            f"{host.name or 'this machine'} has no command `module`; a site file's software.setup makes it known"
+            f"{host.name or 'this machine'} has no module system: its shell knows no command `module`; is it the "
+            "site's login node? name one with --host; where it is one, the site file's software.setup makes it known"
         )
     return answer
 
@@ -98,7 +98,7 @@ def try_loads(
     answer = ask(host, software, lines)
     found = [_read(part) for part in answer.out.split(f"{MARK} trial\n")[1:]]
     if len(found) != len(sequences):
-        raise HostError(f"the trial of module load broke off: {one_line(answer.out[-_LONGEST:] + answer.err)}")
+        raise HostError(f"the trial of module load broke off: {told(answer.out[-_TAIL:] + answer.err)}")
     return tuple(Trial(tuple(use), tuple(load), *one) for (use, load), one in zip(sequences, found, strict=True))
 
 
@@ -121,16 +121,10 @@ def check_loads(site: Site, host: Host, *, stage: str | None = None) -> tuple[Ch
     return tuple(Checked(one.name, package, trials[_sequence(one, package)]) for one, package in packages)
 
 
-def one_line(text: str) -> str:
-    """What a command said, without its line breaks and Lmod's advice, and not all of it where it is long."""
-    plain = re.sub(r"\s+", " ", text).strip()
-    plain = re.sub(r"Lmod has detected the following error: | Please check the .*", "", plain)
-    return plain if len(plain) <= _LONGEST else f"{plain[:_LONGEST]}..."
-
-
-def use_lines(use: Sequence[str]) -> list[str]:
-    """Lines of bash that make folders of modules known."""
-    return [shlex.join(["module", "use", folder]) for folder in use]
+def told(text: str) -> str:
+    """What a module system said, in one line without Lmod's advice."""
+    plain = re.sub(r"Lmod has detected the following error:\s*|\s*Please check the .*", "", text, flags=re.DOTALL)
+    return one_line(plain)
 
 
 def _sequence(stage: Stage, package: Package) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -142,8 +136,7 @@ def _trial(use: Sequence[str], load: Sequence[str]) -> list[str]:
     return [
         f"echo '{MARK} trial'",
         "(",
-        *use_lines(use),
-        shlex.join(["module", "load", *load]) if load else "true",
+        *(module_lines((), "", use, load) or ["true"]),
         f'printf \'\\n{MARK} ended %s %s\\n\' "$?" "${{LOADEDMODULES:-}}"',
         ") </dev/null 2>&1",
     ]
@@ -153,9 +146,9 @@ def _read(part: str) -> tuple[int, tuple[str, ...], str]:
     """Status, what is loaded, and what was said."""
     said, mark, ended = part.partition(f"{MARK} ended ")
     if not mark:  # a modulefile has ended the shell
-        return 1, (), one_line(said) or "the shell has ended"
+        return 1, (), told(said) or "the shell has ended"
     status, _, loaded = ended.partition("\n")[0].partition(" ")
-    return int(status), tuple(one for one in loaded.split(":") if one), one_line(said)
+    return int(status), tuple(one for one in loaded.split(":") if one), told(said)
 
 
 def _is(asked: str, loaded: str) -> bool:

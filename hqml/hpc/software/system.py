@@ -13,10 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from hqml.errors import HostError
+from hqml.hpc.environment_lines import module_lines
 from hqml.hpc.host import Host
 from hqml.hpc.site import Site, Software, Source, Stage
 from hqml.hpc.software.listing import LIVE, Listed, read_avail, read_spider, stages
-from hqml.hpc.software.shell import MARK, ask, one_line, use_lines
+from hqml.hpc.software.shell import MARK, ask, told
+from hqml.hpc.software.toolchains import module_name
 
 _LIST = f"""\
 echo "{MARK} version"
@@ -77,6 +79,27 @@ def live_software(host: Host, software: Software | None = None) -> Live:
     return Live(system, replace(software, stages=tuple(found)), _source(host, system))
 
 
+def check_is_of(live: Live, site: Site, host: Host) -> None:
+    """Refuse a host whose module system has nothing of a site's.
+
+    Raises:
+        HostError: none of the modules that the site file names is there; so it is no login node of the site.
+    """
+    known = _names(site.software)
+    if known and not known & _names(live.software):
+        where = host.name or "this machine"
+        logins = f", e.g. {site.logins[0]}" if site.logins else ""
+        raise HostError(
+            f"none of the modules of {site.name} is on {where} ({live.system}); is it a login node of {site.name}? "
+            f"name one with --host{logins}"
+        )
+
+
+def _names(software: Software) -> set[str]:
+    """The modules that packages load, without versions."""
+    return {module_name(module) for stage in software.stages for one in stage.packages for module in one.load}
+
+
 def with_live(site: Site, live: Live) -> Site:
     """The site with the software that it really has, for `hqml.hpc.software.modules.resolve`."""
     return replace(site, software=live.software, sources={**site.sources, LIVE: live.source})
@@ -84,10 +107,10 @@ def with_live(site: Site, live: Live) -> Site:
 
 def _listed(host: Host, software: Software, use: tuple[str, ...]) -> tuple[str, tuple[Listed, ...]]:
     """The name of the module system, and all that it lists."""
-    answer = ask(host, software, [*use_lines(use), _LIST])
+    answer = ask(host, software, [*module_lines((), "", use, ()), _LIST])
     parts = _parts(answer.out)
     if answer.status or "end" not in parts:
-        raise HostError(f"the module system does not list what it has: {one_line(answer.err or answer.out)}")
+        raise HostError(f"the module system does not list what it has: {told(answer.err or answer.out)}")
     system = _system(parts["version"])
     return system, read_spider(parts["spider"]) if "spider" in parts else read_avail(parts["avail"])
 

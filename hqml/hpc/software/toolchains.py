@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from hqml.hpc.software.names import implementation
+
 _COMPILERS = {
     "gcc": "gcc",
     "gcc-native": "gcc",  # as Cray calls the one of the operating system
@@ -22,8 +24,6 @@ _COMPILERS = {
 }
 _ENVIRONMENTS = ("prgenv-", "cpe")
 """Cray's, which load a compiler: PrgEnv-gnu; and cpeGNU, as the EasyBuild toolchains of LUMI are called."""
-
-_MPIS = ("openmpi", "psmpi", "parastationmpi", "impi", "intelmpi", "intel-mpi", "cray-mpich", "mpich", "mvapich2")
 
 _TOOLCHAINS = {
     "gfbf": ("gcc", ""),
@@ -115,8 +115,8 @@ def _traits(name: str, version: str) -> Iterator[tuple[str, str]]:
         yield "compiler", _COMPILERS[name]
     if name in ("gcc", "gcccore") and version:
         yield "version of gcc", version
-    if name in _MPIS:
-        yield "mpi", name
+    if mpi := implementation(name):
+        yield "mpi", mpi
     for prefix in _ENVIRONMENTS:
         if name.startswith(prefix):
             yield "environment", name.removeprefix(prefix)

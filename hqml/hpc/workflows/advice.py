@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from datetime import date, timedelta
 
 from hqml.errors import ParameterError
 from hqml.hpc.site import Site
-from hqml.hpc.software.modules import resolve
 from hqml.hpc.workflow import Component, Step, Workflow
-from hqml.hpc.workflows.limits import Request, called, fitting, request_of
+from hqml.hpc.workflows.limits import Request, beyond_known, called, fitting, request_of
+from hqml.hpc.workflows.software_advice import missing_software, unchecked_needs
 
 _OLD = timedelta(days=365)
 """Sites change their partitions about once a year."""
@@ -31,13 +30,19 @@ def warnings(workflow: Workflow, site: Site, today: date | None = None) -> list[
         site: where.
         today: None: by the clock.
     """
-    found = [*_age(site, today or date.today()), *_of_site(workflow, site)]
+    names: dict[str, list[str]] = {}
     for step in workflow.steps:
-        found += [f"{step.name}: {one}" for one in _of_step(step, site)]
+        for one in _of_step(step, site):
+            names.setdefault(one, []).append(step.name)
         for component in step.components:
-            name = f"{step.name}.{component.name}" if step.together else step.name
-            found += [f"{name}: {one}" for one in _of_component(workflow, site, step, component)]
-    return [*found, *_sooner(workflow, site)]
+            for one in _of_component(workflow, site, step, component):
+                names.setdefault(one, []).append(_name(step, component))
+    of_steps = [f"{', '.join(those)}: {one}" for one, those in names.items()]
+    return [*_age(site, today or date.today()), *_of_site(workflow, site), *of_steps, *_sooner(workflow, site)]
+
+
+def _name(step: Step, component: Component) -> str:
+    return f"{step.name}.{component.name}" if step.together else step.name
 
 
 def _age(site: Site, today: date) -> Iterator[str]:
@@ -54,6 +59,7 @@ def _of_site(workflow: Workflow, site: Site) -> Iterator[str]:
     if asking and not site.launch.memory:
         names = ", ".join(asking)
         yield f"memory of {names} is left out: jobs of {site.name} must not ask for it, it comes with the CPUs"
+    yield from unchecked_needs(workflow, site)
 
 
 def _of_step(step: Step, site: Site) -> Iterator[str]:
@@ -75,36 +81,20 @@ def _words(component: Component) -> str:
 
 
 def _of_component(workflow: Workflow, site: Site, step: Step, component: Component) -> Iterator[str]:
-    yield from _software(workflow, site, component)
-    yield from _program(site, component)
-    if component.quantum and component.quantum.token_file and component.quantum.token_file[0] not in "/~$":
-        yield f"{component.quantum.token_file} is in the workflow's folder, which --host copies; keep it elsewhere"
+    yield from missing_software(workflow, site, component)
+    if component.quantum and step.checkpoint and step.checkpoint.requeues:
+        starts = 1 + step.checkpoint.requeues
+        yield f"each of up to {starts} starts may use the QPU time; let the program keep account of it in its state"
+    token_file = component.quantum.token_file if component.quantum else None
+    if token_file and token_file[0] not in "/~$":
+        yield f"{token_file} is in the workflow's folder, and --host does not send it; keep it elsewhere"
     try:
         request = request_of(site, step, component)
     except ParameterError:
         return
+    yield from beyond_known(request)
     if site.scheduler == "slurm":
         yield from _idle(request)
-
-
-def _software(workflow: Workflow, site: Site, component: Component) -> Iterator[str]:
-    if component.container is not None:
-        if site.scheduler == "none" and not (shutil.which("apptainer") or shutil.which("singularity")):
-            yield "containers need apptainer, which is not on this machine's PATH"
-        return
-    try:
-        missing = resolve(site, component.needs, kind=site.host(component.on).kind, stage=workflow.stage).missing
-    except ParameterError:
-        return
-    for one in missing:
-        if workflow.venv is not None and one.wheel:
-            yield f"{one.need} is not in {one.where}; the venv {workflow.venv} must have it"
-
-
-def _program(site: Site, component: Component) -> Iterator[str]:
-    first = component.run.split()[0] if isinstance(component.run, str) else ""
-    if first in ("mpirun", "mpiexec"):
-        yield f"{first} would start ranks within each task; write mpi: true, tasks: N and the program alone"
 
 
 def _idle(request: Request) -> Iterator[str]:
@@ -112,8 +102,13 @@ def _idle(request: Request) -> Iterator[str]:
     name, node = called(request.partition), request.node
     if node.gpus and not request.component.gpus and request.launch.gpus != "none":
         yield f"nodes of {name} have GPUs, and none is asked; write gpus: {node.gpus}, or take another module"
-    tasks = len(request.step.sweep)
-    if tasks > 1 and request.partition.whole_nodes and request.cpus_per_node < node.cores:
+    if request.partition.whole_nodes and 0 < request.component.gpus < node.gpus:
+        yield (
+            f"jobs have whole nodes of {name} with {node.gpus} GPUs each, and this asks for {request.component.gpus}; "
+            f"write gpus: {node.gpus} if the program can use them"
+        )
+    tasks, said = len(request.step.sweep), request.component.tasks_per_node * (request.component.cpus or 1)
+    if tasks > 1 and request.partition.whole_nodes and said < node.cores:
         yield (
             f"each of the {tasks} tasks of the sweep has a whole node of {name} with {node.cores} cores; "
             "let a task try several values"
@@ -130,7 +125,7 @@ def _sooner(workflow: Workflow, site: Site) -> Iterator[str]:
             except ParameterError:
                 continue
             for name in _for_tests(request):
-                steps.setdefault(name, []).append(f"{step.name}.{component.name}" if step.together else step.name)
+                steps.setdefault(name, []).append(_name(step, component))
     for name, fit in steps.items():
         yield f"{', '.join(fit)}: for a trial, partition: {name} takes this too and may start it sooner"
 

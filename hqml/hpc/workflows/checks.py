@@ -9,7 +9,6 @@ from hqml.hpc.site import Site
 from hqml.hpc.software.modules import resolve
 from hqml.hpc.troubles import Trouble, place_of, raise_first
 from hqml.hpc.workflow import Component, Step, Workflow
-from hqml.hpc.workflows.advice import warnings
 from hqml.hpc.workflows.limits import over_limits, request_of
 from hqml.hpc.workflows.shell_syntax import bad_lines
 from hqml.specs.places import Place, Places
@@ -59,12 +58,12 @@ def _stage(workflow: Workflow, site: Site) -> Iterator[Trouble]:
 
 
 def _shell(workflow: Workflow) -> Iterator[Trouble]:
-    written: dict[Place, str] = {("setup", index): line for index, line in enumerate(workflow.setup)}
+    runs: dict[Place, str] = {}
     for step in workflow.steps:
         for component in step.components:
             if isinstance(component.run, str):
-                written[*place_of(step, component), "run"] = component.run
-    yield from bad_lines(written).items()
+                runs[*place_of(step, component), "run"] = component.run
+    yield from bad_lines(workflow.setup, runs).items()
 
 
 def _component(
@@ -128,8 +127,5 @@ def _needs(workflow: Workflow, site: Site, component: Component, place: Place) -
         return
     found = resolve(site, component.needs, kind=site.host(component.on).kind, stage=workflow.stage)
     for one in found.missing:
-        if workflow.venv is None or not one.wheel:
+        if workflow.venv_of(component) is None or not one.wheel:
             yield (*place, "needs"), one.message
-
-
-__all__ = ["check", "troubles", "warnings"]

@@ -1,6 +1,6 @@
 """Workflows as YAML files.
 
-    site: juwels                  # the only line that changes from site to site
+    site: juwels
     account: training2401
     steps:
       prepare:
@@ -124,7 +124,9 @@ def _unknown_steps(spec: WorkflowSpec) -> Iterator[Trouble]:
             elif name not in spec.steps and name in inside:
                 yield place, f"{name!r} is a component of the step {inside[name]!r}; come after that"
             elif name not in spec.steps:
-                yield place, f"there is no step {name!r}{unlike(name, [one for one in spec.steps if one != step])}"
+                others = [one for one in spec.steps if one != step]
+                meant = unlike(name, others) if others else "; this is the only one"
+                yield place, f"there is no step {name!r}{meant}"
             elif found.after.count(name) > 1:
                 yield place, f"{name!r} is there twice; leave one out"
 
@@ -201,6 +203,7 @@ def _component(name: str, spec: ComponentSpec) -> Component:
         launch=spec.launch,
         mpi=spec.mpi,
         environment=spec.environment,
+        venv=spec.venv,
         container=container,
         quantum=QuantumUse(**dict(spec.quantum)) if spec.quantum else None,
     )

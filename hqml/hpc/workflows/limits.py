@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from hqml.hpc.amounts import shown_time
+from hqml.hpc.processors import cpus_per_node
 from hqml.hpc.site import Launch, Node, Partition, Site
 from hqml.hpc.troubles import Trouble, place_of
 from hqml.hpc.workflow import Component, Step
@@ -40,11 +40,8 @@ class Request:
 
     @property
     def cpus_per_node(self) -> int:
-        """Processors of Slurm that its tasks take of each node, as far as the workflow or a rule of the site says."""
-        per_node = math.ceil(self.component.tasks / self.component.nodes)
-        if self.component.cpus is None:
-            return max(per_node, self.component.gpus * (self.launch.cpus_per_gpu or 0))
-        return per_node * self.component.cpus
+        """Processors of Slurm that its tasks take of each node."""
+        return cpus_per_node(self.component, self.partition, self.launch)
 
 
 def request_of(site: Site, step: Step, component: Component) -> Request:
@@ -65,18 +62,30 @@ def called(partition: Partition) -> str:
 def over_limits(request: Request, places: Places) -> Iterator[Trouble]:
     """All that the partition does not give."""
     place = place_of(request.step, request.component)
-    yield from _nodes(request, place)
-    yield from _time(request)
+    if request.partition.firm:
+        yield from _nodes(request, place)
+        yield from _time(request)
     yield from _gpus(request, place)
     yield from _cpus(request, places, place)
     yield from _memory(request, place)
+
+
+def beyond_known(request: Request) -> Iterator[str]:
+    """More nodes or time than is known to work in a partition whose limits no source tells."""
+    partition, nodes, seconds = request.partition, request.component.nodes, request.step.seconds
+    told = f"no source tells the limit of {called(partition)}; known to work:"
+    if not partition.firm and nodes > partition.nodes:
+        yield f"{nodes} nodes are asked; {told} {partition.nodes}"
+    if not partition.firm and seconds > partition.seconds:
+        yield f"{shown_time(seconds)} is asked; {told} {shown_time(partition.seconds)}"
 
 
 def fitting(request: Request) -> Iterator[Request]:
     """The same in each other partition of the module that gives all of it."""
     for partition in request.beside:
         other = replace(request, partition=partition, beside=())  # whose troubles need no hint in turn
-        if partition is not request.partition and not any(over_limits(other, Places("", {}))):
+        over = any(over_limits(other, Places("", {}))) or any(beyond_known(other))
+        if partition is not request.partition and not over:
             yield other
 
 
@@ -131,12 +140,11 @@ def _cpus(request: Request, places: Places, place: Place) -> Iterator[Trouble]:
     where = (*place, "cpus") if (*place, "cpus") in places.lines else (*place, "tasks")
     asked = request.cpus_per_node
     if asked > node.cpus:
-        per_node = math.ceil(component.tasks / component.nodes)
         each = f" of {component.cpus} CPUs" if component.cpus else ""
         yield (
             where,
-            f"{per_node} tasks{each} on each node are {asked} CPUs, and nodes of {called(request.partition)} have "
-            f"{node.cpus}; ask for fewer, or more nodes",
+            f"{component.tasks_per_node} tasks{each} on each node are {asked} CPUs, and nodes of "
+            f"{called(request.partition)} have {node.cpus}; ask for fewer, or more nodes",
         )
     least = component.gpus * (request.launch.cpus_per_gpu or 0)
     if asked < least and component.cpus is not None:

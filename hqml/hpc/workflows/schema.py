@@ -1,7 +1,7 @@
 """The format of workflow files; see `hqml.hpc.workflows.file`. Imported late: it needs pydantic.
 
-Each key alone is checked here, with the words of `hqml.hpc.workflows.values`; keys against each other in
-`hqml.hpc.workflows.rules`, against a site in `hqml.hpc.workflows.checks`.
+Each key alone is checked here, with the words of `hqml.hpc.values` and `hqml.hpc.workflows.values`; keys against each
+other in `hqml.hpc.workflows.rules`, against a site in `hqml.hpc.workflows.checks`.
 """
 
 from __future__ import annotations
@@ -12,22 +12,23 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag,
 from pydantic_core import PydanticCustomError
 
 from hqml.errors import ParameterError
+from hqml.hpc import values as common
 from hqml.hpc.amounts import gigabytes, wall_seconds
-from hqml.hpc.shell_names import environment_variable, variable
+from hqml.hpc.shell_names import environment_variable
 from hqml.hpc.workflows import values
 from hqml.specs.model import Spec
 
 Name = Annotated[str, AfterValidator(values.name_of)]
-Word = Annotated[str, BeforeValidator(values.unquoted), AfterValidator(values.word)]
-Line = Annotated[str, AfterValidator(values.line)]
-Command = Annotated[str, AfterValidator(values.plain_text), AfterValidator(values.open_shell)]
+Word = Annotated[str, BeforeValidator(common.unquoted), AfterValidator(common.word)]
+Line = Annotated[str, AfterValidator(common.line)]
+Command = Annotated[str, AfterValidator(common.plain_text), AfterValidator(values.open_shell)]
 Names = Annotated[list[Line], BeforeValidator(values.listed)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Environment = dict[
-    Annotated[str, AfterValidator(environment_variable)], Annotated[str, BeforeValidator(values.environment_value)]
+    Annotated[str, AfterValidator(environment_variable)], Annotated[str, BeforeValidator(common.environment_value)]
 ]
-Variable = Annotated[str, AfterValidator(variable)]
-Value = Annotated[Any, BeforeValidator(values.scalar)]
+Variable = Annotated[str, AfterValidator(environment_variable)]
+Value = Annotated[Any, BeforeValidator(common.scalar)]
 Needs = Annotated[Any, BeforeValidator(values.needs)]
 
 
@@ -53,14 +54,14 @@ class ContainerSpec(Spec):
 class QuantumSpec(Spec):
     seconds: Annotated[float, BeforeValidator(values.qpu_seconds)]
     licences: Count = 1
-    endpoint: Annotated[Line, AfterValidator(values.address)] | None = None
+    endpoint: Annotated[Line, AfterValidator(common.gateway)] | None = None
     solver: Word | None = None
     token_file: Line | None = None
 
 
 class CheckpointSpec(Spec):
     before: Annotated[float, BeforeValidator(values.warning_seconds)] = 60.0
-    signal: Literal["USR1", "USR2", "INT", "TERM"] = "USR1"
+    signal: Annotated[Literal["USR1", "USR2"], BeforeValidator(values.signal)] = "USR1"
     requeues: Annotated[int, Field(ge=0, le=1000)] = 10
 
 
@@ -81,6 +82,7 @@ class ComponentSpec(Spec):
     launch: Literal["srun", "torchrun"] = "srun"
     mpi: bool = False
     environment: Environment = Field(default_factory=dict)
+    venv: Line | None = None
     container: ContainerSpec | None = None
     quantum: QuantumSpec | None = None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from hqml.specs.places import Place
 
@@ -15,17 +15,34 @@ _LONGEST = 10.0
 _WHERE = re.compile(r"^\S*bash: (?:-c: )?line (\d+): ")
 
 
-def bad_lines(written: Mapping[Place, str]) -> dict[Place, str]:
-    """What bash cannot read, of lines by their places; nothing where there is no bash."""
+def bad_lines(setup: Sequence[str], runs: Mapping[Place, str]) -> dict[Place, str]:
+    """What bash cannot read, by its place; nothing where there is no bash.
+
+    Args:
+        setup: lines of the workflow; a compound command may take several.
+        runs: commands by their places.
+    """
     bash = shutil.which("bash")
-    if bash is None or _said(bash, "\n".join(written.values())) == "":
+    if bash is None:
         return {}
-    said = {place: _said(bash, text) for place, text in written.items()}
+    said = {place: _said(bash, text) for place, text in runs.items()}
+    if setup and (whole := _said(bash, "\n".join(setup))):
+        alone = [_said(bash, line) for line in setup]
+        first = next((index for index, words in enumerate(alone) if words), 0)
+        said["setup", first] = alone[first] or whole
     return {place: f"bash cannot read this: {words}" for place, words in said.items() if words}
 
 
 def _said(bash: str, text: str) -> str:
-    """Bash's first message, as short as it goes; "" where it can read the text."""
+    """Bash's first message, as short as it goes; "" where the text can be the body of a function, as in a script."""
+    if not _read(bash, f"f() {{ :; {text}\n}}"):
+        return ""
+    first = _read(bash, text) or "it leaves something open, or closes what it has not opened"
+    return _WHERE.sub(lambda found: f"line {found[1]}: " if "\n" in text else "", first)
+
+
+def _read(bash: str, text: str) -> str:
+    """The first line that bash says, be it a warning: a here-document without its end is no error to it."""
     read = subprocess.run(
         [bash, "--norc", "-n"],
         input=text,
@@ -36,7 +53,4 @@ def _said(bash: str, text: str) -> str:
         timeout=_LONGEST,
         check=False,
     )
-    if read.returncode == 0:
-        return ""
-    first = next(iter(read.stderr.splitlines()), "it says nothing")
-    return _WHERE.sub(lambda found: f"line {found[1]}: " if "\n" in text else "", first)
+    return next(iter(read.stderr.splitlines()), "it says nothing" if read.returncode else "")

@@ -1,4 +1,4 @@
-"""The values of workflow files: from what is written to what is meant, or one line of what is wrong with it.
+"""Values that workflow files alone have: from what is written to what is meant, or one line of what is wrong with it.
 
 Messages are those of `hqml.specs`, which says the place before them.
 """
@@ -13,14 +13,10 @@ from typing import Any
 from hqml.durations import in_seconds
 from hqml.errors import ParameterError
 from hqml.hpc.needs import Need, read_needs
-from hqml.hpc.quoting import as_text
-from hqml.hpc.shell_names import has_password, instead_of, secrets_written
+from hqml.hpc.shell_names import secrets_written
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}", re.ASCII)
-_WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]*", re.ASCII)
 _ENTRY = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]")
-_ADDRESS = re.compile(r"https?://[^\s\"'<>\\]+")
 
 _LATEST = 65535
 """Seconds before the end at which Slurm can signal: `man sbatch`, --signal."""
@@ -37,29 +33,6 @@ def name_of(text: str) -> str:
     return text
 
 
-def word(text: str) -> str:
-    """An account, a partition, a module: what may stand in a line of #SBATCH."""
-    if not _WORD.fullmatch(text):
-        raise ParameterError(f"must be one word of letters, digits and . _ - + @, found {text!r:.60}")
-    return text
-
-
-def line(text: str) -> str:
-    """Text without line breaks."""
-    if "\n" in text:
-        raise ParameterError("must be one line")
-    return plain_text(text)
-
-
-def plain_text(text: str) -> str:
-    """Text that is not empty and that a terminal can show."""
-    if not text.strip():
-        raise ParameterError("is empty")
-    if _CONTROL.search(text):
-        raise ParameterError("holds a control character; write plain text")
-    return text.strip()
-
-
 def open_shell(text: str) -> str:
     """Lines of shell that spell no secret out."""
     for wrong in secrets_written(text):
@@ -72,38 +45,19 @@ def listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-def unquoted(value: Any) -> Any:
-    """`stage: 2024` is meant as "2024"; of 24.10, which is 24.1, nobody can tell."""
-    if isinstance(value, float):
-        raise ParameterError(f"must be text; write it in quotes, e.g. '{value}'")
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def scalar(value: Any) -> Any:
-    """A value that a variable of the shell can have."""
-    if isinstance(value, str):
-        if _CONTROL.search(value):
-            raise ParameterError("holds a control character; write plain text")
-    elif not isinstance(value, int | float) or not math.isfinite(value):
-        shown = "nothing; write '' for an empty one" if value is None else repr(value)[:60]
-        raise ParameterError(f"must be text, a number, true or false, found {shown}")
-    return value
-
-
-def environment_value(value: Any) -> str:
-    """The text of a variable: true, not True."""
-    text = as_text(scalar(value))
-    if has_password(text):
-        raise ParameterError(f"an address with a password; {instead_of('NAME')}")
-    return text
-
-
 def warning_seconds(value: Any) -> float:
     """How long before the end Slurm is to warn."""
     seconds = in_seconds(value, "this")
     if seconds > _LATEST:
         raise ParameterError(f"Slurm warns at most {_LATEST} seconds before the end, found {value!r:.60}")
     return seconds
+
+
+def signal(value: Any) -> Any:
+    """A signal that srun hands on: it takes INT as a question, and Slurm TERM as the end of the job."""
+    if value not in ("USR1", "USR2"):
+        raise ParameterError(f"must be USR1 or USR2, the signals that Slurm hands on to programs; found {value!r:.60}")
+    return value
 
 
 def qpu_seconds(value: Any) -> float:
@@ -153,15 +107,6 @@ def bind(text: str) -> str:
     """A folder as `apptainer --bind` takes it; it splits at commas."""
     if "," in text or not text.partition(":")[0]:
         raise ParameterError(f"must be one folder, or FOLDER:INSIDE, found {text!r:.60}")
-    return text
-
-
-def address(text: str) -> str:
-    """The address of a gateway, without anything that gives access to it."""
-    if not _ADDRESS.fullmatch(text):
-        raise ParameterError(f"must be an address that begins with http:// or https://, found {text!r:.60}")
-    if "@" in text:
-        raise ParameterError("must not say a user or a password; the token comes from token_file")
     return text
 
 

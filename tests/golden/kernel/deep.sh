@@ -10,8 +10,8 @@ failed() {
 # Modules of deep, stage 2025
 command -v module >/dev/null || failed 'the command module is not known here; start Jupyter from a login shell of the site'
 module --force purge
-modules=(Stages/2025 GCC/13.3.0 Python/3.12.3)
-module load "${modules[@]}" || failed "module load ${modules[*]} failed; the module system says why above"
+module load Stages/2025 GCC/13.3.0 Python/3.12.3 || \
+    failed 'module load Stages/2025 GCC/13.3.0 Python/3.12.3 failed; the module system says why above'
 
 # Kernel
 python=$(command -v python) || failed 'there is no python to start'

@@ -10,8 +10,8 @@ failed() {
 # Modules of juwels, stage 2024
 command -v module >/dev/null || failed 'the command module is not known here; start Jupyter from a login shell of the site'
 module --force purge
-modules=(Stages/2024 GCC/12.3.0 PyTorch/2.1.2 OpenMPI/4.1.5)
-module load "${modules[@]}" || failed "module load ${modules[*]} failed; the module system says why above"
+module load Stages/2024 GCC/12.3.0 PyTorch/2.1.2 OpenMPI/4.1.5 || \
+    failed 'module load Stages/2024 GCC/12.3.0 PyTorch/2.1.2 OpenMPI/4.1.5 failed; the module system says why above'
 
 # Virtual environment
 venv="$HOME/venvs/hqml"
@@ -19,8 +19,8 @@ venv="$HOME/venvs/hqml"
 # shellcheck disable=SC1091
 . "$venv/bin/activate"
 # Modules put their packages on PYTHONPATH, which Python looks through first: the environment's come before.
-packages=$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') || failed 'python does not run'
-export PYTHONPATH="$packages${PYTHONPATH:+:$PYTHONPATH}"
+PYTHONPATH=$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')${PYTHONPATH:+:$PYTHONPATH} || failed 'python does not run'
+export PYTHONPATH
 
 # Environment
 export OMP_NUM_THREADS=12

@@ -15,8 +15,7 @@ image="$PROJECT/my images/hqml.sif"
 options=(--rocm --bind /scratch:/data --bind "$HOME/maps")
 run=$(command -v apptainer || command -v singularity) || failed 'neither apptainer nor singularity is here; load its module, or start Jupyter where it is'
 [ -e "$image" ] || failed "there is no image $image"
-# Python of the host is not to be looked for inside.
-unset PYTHONHOME PYTHONPATH VIRTUAL_ENV
+unset PYTHONHOME PYTHONPATH VIRTUAL_ENV # Python of the host is not to be looked for in the container
 "$run" exec "${options[@]}" "$image" python3 -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec("ipykernel_launcher") is None)' ||
     failed "$image does not start, or its python3 has no ipykernel"
 [ "$1" = --check ] && exit 0

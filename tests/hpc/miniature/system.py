@@ -154,7 +154,8 @@ def _write_files(layout: Layout, token: str) -> None:
         os.mknod(layout.folder / f"gpu{number}", 0o666 | stat.S_IFCHR, os.makedev(1, 3))
     write_modules(layout.modules)
     (layout.home / "venvs").mkdir()
-    (layout.home / "venvs" / "hqml").symlink_to(PYTHON_BIN.parent)
+    for venv in ("hqml", "hqml-booster"):  # of the example: at sites they differ
+        (layout.home / "venvs" / venv).symlink_to(PYTHON_BIN.parent)
 
 
 def _environment(layout: Layout) -> dict[str, str]:

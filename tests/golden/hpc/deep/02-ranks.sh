@@ -13,6 +13,7 @@
 # shellcheck disable=SC1091,SC2016,SC2317
 
 set -euo pipefail
+unset "${!DWAVE_API_@}" # of who submits; only a program on the annealer gets what opens it
 
 # How this ended, for `hqml job status`: exit status, and when it started and ended (seconds since 1970).
 hqml_start=$(date +%s)
@@ -33,6 +34,9 @@ set +u # these may use variables that are not set
 module --force purge
 module load Stages/2025 GCC/13.3.0 Python/3.12.3 OpenMPI/5.0.5
 . "$PROJECT/venvs/hqml/bin/activate"
+# Modules put their packages on PYTHONPATH, which Python looks through first: the environment's come before.
+PYTHONPATH=$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')${PYTHONPATH:+:$PYTHONPATH}
+export PYTHONPATH
 set -u
 
 # Environment.

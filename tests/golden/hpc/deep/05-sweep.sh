@@ -6,7 +6,7 @@
 #SBATCH --time=00:20:00
 #SBATCH --array=0-3%3
 #SBATCH --output=%x-%A_%a.out
-#SBATCH --signal=B:TERM@90
+#SBATCH --signal=B:USR2@90
 #SBATCH --requeue
 #SBATCH --open-mode=append
 #SBATCH --partition=dp-cn
@@ -15,6 +15,7 @@
 # shellcheck disable=SC1091,SC2016,SC2317
 
 set -euo pipefail
+unset "${!DWAVE_API_@}" # of who submits; only a program on the annealer gets what opens it
 
 # How this ended, for `hqml job status`: exit status, and when it started and ended (seconds since 1970).
 hqml_start=$(date +%s)
@@ -30,13 +31,13 @@ trap hqml_ended EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# 90 s before the time is over this script gets TERM and hands it on; the program keeps its state in
+# 90 s before the time is over this script gets USR2 and hands it on; the program keeps its state in
 # HQML_CHECKPOINT and ends. When it is started again, it goes on from there.
 export HQML_CHECKPOINT=${HQML_RUN:+$HQML_RUN/checkpoints/sweep.$SLURM_ARRAY_TASK_ID}
 HQML_CHECKPOINT=${HQML_CHECKPOINT:-$PWD/checkpoints/reference-sweep.$SLURM_ARRAY_TASK_ID}
 mkdir -p "$HQML_CHECKPOINT"
-export HQML_CHECKPOINT_SIGNAL=TERM
-trap 'kill -s TERM -- "${hqml_programs[@]}" 2>/dev/null || true' TERM
+export HQML_CHECKPOINT_SIGNAL=USR2
+trap 'kill -s USR2 -- "${hqml_programs[@]}" 2>/dev/null || true' USR2
 
 # The values of this task of the sweep.
 case $SLURM_ARRAY_TASK_ID in
@@ -49,6 +50,8 @@ esac
 
 # Software.
 set +u # these may use variables that are not set
+module --force purge
+module load Stages/2025
 . "$PROJECT/venvs/hqml/bin/activate"
 set -u
 
@@ -60,7 +63,7 @@ export DATA=data
 # What each task runs.
 run_sweep() {
     set -euo pipefail
-    trap : TERM # is for the program; this shell waits for its end
+    trap : USR2 # is for the program; this shell waits for its end
     export HQML_TASK=$SLURM_PROCID HQML_TASKS=2
     ulimit -c 0
     python sweep.py --slice "$slice" --kernel "$kernel" --part "$HQML_TASK"
@@ -76,20 +79,29 @@ while kill -0 "$hqml_program" 2>/dev/null; do wait "$hqml_program" || true; done
 hqml_status=0
 wait "$hqml_program" || hqml_status=$?
 
-# 75: the program has more to do; 130, 143: a signal ended it. Then the step is queued again, unless it is cancelled.
-hqml_job=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
+# 75: the program has more to do; 130, 140: a signal ended it. Then the step is queued again, unless it is cancelled.
+hqml_requeue() {
+    local job=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
+    for _ in {1..8}; do # a busy Slurm does not answer at once
+        hqml_told="Slurm does not answer"
+        case $(scontrol show job "$job") in
+        *JobState=RUNNING*)
+            echo "reference-sweep has more to do, and is queued again"
+            trap - EXIT # this is no end
+            if scontrol requeue "$job"; then exit "$hqml_status"; fi
+            trap hqml_ended EXIT
+            hqml_told="Slurm does not queue it again"
+            ;;
+        *JobState=*) hqml_told="was ended" && break ;;
+        esac
+        sleep 5
+    done
+}
 case $hqml_status in
-75 | 130 | 143)
-    if ! scontrol show job "$hqml_job" | grep JobState=RUNNING >/dev/null; then
-        echo "reference-sweep was ended before it was done" >&2
-    elif ((${SLURM_RESTART_COUNT:-0} >= 10)); then
-        echo "reference-sweep has more to do, but was queued again 10 times already" >&2
-    else
-        echo "reference-sweep has more to do, and is queued again"
-        trap - EXIT # this is no end
-        if scontrol requeue "$hqml_job"; then exit "$hqml_status"; fi
-        trap hqml_ended EXIT
-    fi
+75 | 130 | 140)
+    hqml_told="was queued again 10 times already"
+    ((${SLURM_RESTART_COUNT:-0} >= 10)) || hqml_requeue
+    echo "reference-sweep has more to do, but $hqml_told" >&2
     ;;
 esac
 

@@ -9,10 +9,12 @@
 #SBATCH --partition=dc-cpu
 #SBATCH --nodes=1
 #SBATCH --ntasks-per-node=1
+#SBATCH --cpus-per-task=256
 #SBATCH --mem=16G
 # shellcheck disable=SC1091,SC2016,SC2317
 
 set -euo pipefail
+unset "${!DWAVE_API_@}" # of who submits; only a program on the annealer gets what opens it
 
 # How this ended, for `hqml job status`: exit status, and when it started and ended (seconds since 1970).
 hqml_start=$(date +%s)
@@ -33,6 +35,9 @@ set +u # these may use variables that are not set
 module --force purge
 module load Stages/2025 GCC/13.3.0 Python/3.12.3
 . "$PROJECT/venvs/hqml/bin/activate"
+# Modules put their packages on PYTHONPATH, which Python looks through first: the environment's come before.
+PYTHONPATH=$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')${PYTHONPATH:+:$PYTHONPATH}
+export PYTHONPATH
 set -u
 
 # Environment.
@@ -49,4 +54,4 @@ run_prepare() {
 }
 export -f run_prepare
 
-srun --cpu-bind=none bash -c run_prepare
+srun --cpu-bind=none --cpus-per-task=256 bash -c run_prepare

@@ -10,9 +10,11 @@
 #SBATCH --partition=dc-cpu
 #SBATCH --nodes=1
 #SBATCH --ntasks-per-node=1
+#SBATCH --cpus-per-task=256
 # shellcheck disable=SC1091,SC2016,SC2317
 
 set -euo pipefail
+unset "${!DWAVE_API_@}" # of who submits; only a program on the annealer gets what opens it
 
 # How this ended, for `hqml job status`: exit status, and when it started and ended (seconds since 1970).
 hqml_start=$(date +%s)
@@ -37,6 +39,8 @@ esac
 
 # Software.
 set +u # these may use variables that are not set
+module --force purge
+module load Stages/2025
 . "$PROJECT/venvs/hqml/bin/activate"
 set -u
 
@@ -54,4 +58,4 @@ run_called() {
 }
 export -f run_called
 
-srun --cpu-bind=none bash -c run_called
+srun --cpu-bind=none --cpus-per-task=256 bash -c run_called

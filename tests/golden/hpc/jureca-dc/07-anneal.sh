@@ -9,9 +9,11 @@
 #SBATCH --partition=dc-cpu
 #SBATCH --nodes=1
 #SBATCH --ntasks-per-node=1
+#SBATCH --cpus-per-task=256
 # shellcheck disable=SC1091,SC2016,SC2317
 
 set -euo pipefail
+unset "${!DWAVE_API_@}" # of who submits; only a program on the annealer gets what opens it
 
 # How this ended, for `hqml job status`: exit status, and when it started and ended (seconds since 1970).
 hqml_start=$(date +%s)
@@ -29,6 +31,8 @@ trap 'exit 143' TERM
 
 # Software.
 set +u # these may use variables that are not set
+module --force purge
+module load Stages/2025
 . "$PROJECT/venvs/hqml/bin/activate"
 set -u
 
@@ -45,9 +49,11 @@ hqml_token() {
     local file="$HOME/secret/token" mode
     DWAVE_API_TOKEN=
     mode=$(stat -Lc %a "$file" 2>/dev/null || stat -Lf %Lp "$file" 2>/dev/null) || mode=none
+    [[ $mode == none || -r $file ]] || mode=closed
     case $mode in
     none) echo "$file: is missing; write the token of the quantum service there, and chmod 600 it" >&2 ;;
-    *00)
+    closed) echo "$file: cannot be read; run chmod 600 $file" >&2 ;;
+    *00 | 0)
         read -r DWAVE_API_TOKEN <"$file" || true # 1 is only the lack of a line break
         [[ -n $DWAVE_API_TOKEN ]] || echo "$file: has no token in its first line" >&2
         ;;
@@ -71,4 +77,4 @@ run_anneal() {
 }
 export -f run_anneal
 
-srun --cpu-bind=none bash -c run_anneal
+srun --cpu-bind=none --cpus-per-task=256 bash -c run_anneal

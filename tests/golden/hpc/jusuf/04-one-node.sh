@@ -9,10 +9,12 @@
 #SBATCH --partition=gpus
 #SBATCH --nodes=1
 #SBATCH --ntasks-per-node=1
+#SBATCH --cpus-per-task=128
 #SBATCH --gres=gpu:1
 # shellcheck disable=SC1091,SC2016,SC2317
 
 set -euo pipefail
+unset "${!DWAVE_API_@}" # of who submits; only a program on the annealer gets what opens it
 
 # How this ended, for `hqml job status`: exit status, and when it started and ended (seconds since 1970).
 hqml_start=$(date +%s)
@@ -37,6 +39,7 @@ export TITLE='it'"'"'s "$HOME" and `date`'
 # What runs.
 run_one_node() {
     set -euo pipefail
+    unset PYTHONHOME PYTHONPATH VIRTUAL_ENV # Python of the host is not to be looked for in the container
     ulimit -c 0
     local apptainer
     apptainer=$(command -v apptainer || command -v singularity) || {
@@ -48,4 +51,4 @@ run_one_node() {
 }
 export -f run_one_node
 
-srun --cpu-bind=none bash -c run_one_node
+srun --cpu-bind=none --cpus-per-task=128 bash -c run_one_node

@@ -13,6 +13,7 @@
 # shellcheck disable=SC1091,SC2016,SC2317
 
 set -euo pipefail
+unset "${!DWAVE_API_@}" # of who submits; only a program on the annealer gets what opens it
 
 # How this ended, for `hqml job status`: exit status, and when it started and ended (seconds since 1970).
 hqml_start=$(date +%s)
@@ -37,6 +38,8 @@ esac
 
 # Software.
 set +u # these may use variables that are not set
+module --force purge
+module load Stages/2025
 . "$PROJECT/venvs/hqml/bin/activate"
 set -u
 

@@ -16,6 +16,7 @@
 #SBATCH --partition=gpus
 #SBATCH --nodes=1
 #SBATCH --ntasks-per-node=2
+#SBATCH --cpus-per-task=128
 #SBATCH --gres=gpu:2
 #SBATCH hetjob
 #SBATCH --partition=batch
@@ -28,6 +29,7 @@
 # shellcheck disable=SC1091,SC2016,SC2317
 
 set -euo pipefail
+unset "${!DWAVE_API_@}" # of who submits; only a program on the annealer gets what opens it
 
 # How this ended, for `hqml job status`: exit status, and when it started and ended (seconds since 1970).
 hqml_start=$(date +%s)
@@ -64,6 +66,9 @@ run_ranks() {
     module --force purge
     module load Stages/2025 GCC/13.3.0 Python/3.12.3 OpenMPI/5.0.5
     . "$PROJECT/venvs/hqml/bin/activate"
+    # Modules put their packages on PYTHONPATH, which Python looks through first: the environment's come before.
+    PYTHONPATH=$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')${PYTHONPATH:+:$PYTHONPATH}
+    export PYTHONPATH
     set -u
     ulimit -c 0
     python slices.py
@@ -77,6 +82,9 @@ run_gpus() {
     module --force purge
     module load Stages/2025 GCC/13.3.0 Python/3.12.3 OpenMPI/5.0.5
     . "$PROJECT/venvs/hqml/bin/activate"
+    # Modules put their packages on PYTHONPATH, which Python looks through first: the environment's come before.
+    PYTHONPATH=$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')${PYTHONPATH:+:$PYTHONPATH}
+    export PYTHONPATH
     set -u
     ulimit -c 0
     python slices.py
@@ -87,6 +95,8 @@ run_helpers() {
     set -euo pipefail
     trap : USR1 # is for the program; this shell waits for its end
     set +u # these may use variables that are not set
+    module --force purge
+    module load Stages/2025
     . "$PROJECT/venvs/hqml/bin/activate"
     set -u
     export PORT=8001
@@ -102,9 +112,11 @@ hqml_token_annealer() {
     local file="$HOME/.config/hqml/token" mode
     DWAVE_API_TOKEN=
     mode=$(stat -Lc %a "$file" 2>/dev/null || stat -Lf %Lp "$file" 2>/dev/null) || mode=none
+    [[ $mode == none || -r $file ]] || mode=closed
     case $mode in
     none) echo "$file: is missing; write the token of the quantum service there, and chmod 600 it" >&2 ;;
-    *00)
+    closed) echo "$file: cannot be read; run chmod 600 $file" >&2 ;;
+    *00 | 0)
         read -r DWAVE_API_TOKEN <"$file" || true # 1 is only the lack of a line break
         [[ -n $DWAVE_API_TOKEN ]] || echo "$file: has no token in its first line" >&2
         ;;
@@ -119,6 +131,8 @@ run_annealer() {
     set -euo pipefail
     trap : USR1 # is for the program; this shell waits for its end
     set +u # these may use variables that are not set
+    module --force purge
+    module load Stages/2025
     . "$PROJECT/venvs/hqml/bin/activate"
     set -u
     export DWAVE_API_REGION=eu-central-1
@@ -133,7 +147,7 @@ export -f run_ranks run_gpus run_helpers hqml_token_annealer run_annealer
 
 hqml_programs=()
 srun --het-group=0 --nodes=2 --ntasks=4 --cpu-bind=none --cpus-per-task=2 --kill-on-bad-exit=0 bash -c run_ranks : \
-    --het-group=1 --nodes=1 --ntasks=2 --cpu-bind=none --cpus-per-task=1 --kill-on-bad-exit=0 bash -c run_gpus &
+    --het-group=1 --nodes=1 --ntasks=2 --cpu-bind=none --cpus-per-task=128 --kill-on-bad-exit=0 bash -c run_gpus &
 hqml_programs[$!]=$!
 srun --het-group=2 --nodes=1 --ntasks=2 --cpu-bind=none --cpus-per-task=1 --kill-on-bad-exit=0 bash -c run_helpers &
 hqml_programs[$!]=$!
@@ -164,19 +178,28 @@ done
 ((hqml_status)) || hqml_status=${hqml_later:-0}
 
 # 75: the program has more to do; 130, 138: a signal ended it. Then the step is queued again, unless it is cancelled.
-hqml_job=$SLURM_JOB_ID
+hqml_requeue() {
+    local job=$SLURM_JOB_ID
+    for _ in {1..8}; do # a busy Slurm does not answer at once
+        hqml_told="Slurm does not answer"
+        case $(scontrol show job "$job") in
+        *JobState=RUNNING*)
+            echo "reference-ensemble has more to do, and is queued again"
+            trap - EXIT # this is no end
+            if scontrol requeue "$job"; then exit "$hqml_status"; fi
+            trap hqml_ended EXIT
+            hqml_told="Slurm does not queue it again"
+            ;;
+        *JobState=*) hqml_told="was ended" && break ;;
+        esac
+        sleep 5
+    done
+}
 case $hqml_status in
 75 | 130 | 138)
-    if ! scontrol show job "$hqml_job" | grep JobState=RUNNING >/dev/null; then
-        echo "reference-ensemble was ended before it was done" >&2
-    elif ((${SLURM_RESTART_COUNT:-0} >= 10)); then
-        echo "reference-ensemble has more to do, but was queued again 10 times already" >&2
-    else
-        echo "reference-ensemble has more to do, and is queued again"
-        trap - EXIT # this is no end
-        if scontrol requeue "$hqml_job"; then exit "$hqml_status"; fi
-        trap hqml_ended EXIT
-    fi
+    hqml_told="was queued again 10 times already"
+    ((${SLURM_RESTART_COUNT:-0} >= 10)) || hqml_requeue
+    echo "reference-ensemble has more to do, but $hqml_told" >&2
     ;;
 esac
 

@@ -4,6 +4,7 @@
 # shellcheck disable=SC1091,SC2016,SC2317
 
 set -euo pipefail
+unset "${!DWAVE_API_@}" # of who submits; only a program on the annealer gets what opens it
 
 # How this ended, for `hqml job status`: exit status, and when it started and ended (seconds since 1970).
 hqml_start=$(date +%s)

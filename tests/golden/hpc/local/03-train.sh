@@ -4,6 +4,7 @@
 # shellcheck disable=SC1091,SC2016,SC2317
 
 set -euo pipefail
+unset "${!DWAVE_API_@}" # of who submits; only a program on the annealer gets what opens it
 
 # Each program is a group of processes, which can be ended as a whole.
 set -m

@@ -4,6 +4,7 @@
 # shellcheck disable=SC1091,SC2016,SC2317
 
 set -euo pipefail
+unset "${!DWAVE_API_@}" # of who submits; only a program on the annealer gets what opens it
 
 # Without a scheduler the tasks of the sweep run one after another, unless SLURM_ARRAY_TASK_ID names one.
 if [[ -z ${SLURM_ARRAY_TASK_ID:-} ]]; then
@@ -32,13 +33,13 @@ trap hqml_ended EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# 90 s before the time is over this script gets TERM and hands it on; the program keeps its state in
+# 90 s before the time is over this script gets USR2 and hands it on; the program keeps its state in
 # HQML_CHECKPOINT and ends. When it is started again, it goes on from there.
 export HQML_CHECKPOINT=${HQML_RUN:+$HQML_RUN/checkpoints/sweep.$SLURM_ARRAY_TASK_ID}
 HQML_CHECKPOINT=${HQML_CHECKPOINT:-$PWD/checkpoints/reference-sweep.$SLURM_ARRAY_TASK_ID}
 mkdir -p "$HQML_CHECKPOINT"
-export HQML_CHECKPOINT_SIGNAL=TERM
-trap 'kill -s TERM -- "${hqml_programs[@]}" 2>/dev/null || true' TERM
+export HQML_CHECKPOINT_SIGNAL=USR2
+trap 'kill -s USR2 -- "${hqml_programs[@]}" 2>/dev/null || true' USR2
 
 # The values of this task of the sweep.
 case $SLURM_ARRAY_TASK_ID in
@@ -62,7 +63,7 @@ export DATA=data
 # What each task runs.
 run_sweep() {
     set -euo pipefail
-    trap : TERM # is for the program; this shell waits for its end
+    trap : USR2 # is for the program; this shell waits for its end
     ulimit -c 0
     python sweep.py --slice "$slice" --kernel "$kernel" --part "$HQML_TASK"
 }
@@ -87,7 +88,7 @@ while ((${#hqml_programs[@]})); do
         unset "hqml_programs[hqml_program]"
         case $hqml_end in
         0) ;;
-        75 | 130 | 143) hqml_later=$hqml_end ;;
+        75 | 130 | 140) hqml_later=$hqml_end ;;
         *)
             ((hqml_status)) || hqml_status=$hqml_end
             kill -- "${hqml_programs[@]}" 2>/dev/null || true

@@ -4,6 +4,7 @@
 # shellcheck disable=SC1091,SC2016,SC2317
 
 set -euo pipefail
+unset "${!DWAVE_API_@}" # of who submits; only a program on the annealer gets what opens it
 
 # Without a scheduler the tasks of the sweep run one after another, unless SLURM_ARRAY_TASK_ID names one.
 if [[ -z ${SLURM_ARRAY_TASK_ID:-} ]]; then

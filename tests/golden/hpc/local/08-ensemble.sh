@@ -4,6 +4,7 @@
 # shellcheck disable=SC1091,SC2016,SC2317
 
 set -euo pipefail
+unset "${!DWAVE_API_@}" # of who submits; only a program on the annealer gets what opens it
 
 # Each program is a group of processes, which can be ended as a whole.
 set -m
@@ -73,9 +74,11 @@ hqml_token_annealer() {
     local file="$HOME/.config/hqml/token" mode
     DWAVE_API_TOKEN=
     mode=$(stat -Lc %a "$file" 2>/dev/null || stat -Lf %Lp "$file" 2>/dev/null) || mode=none
+    [[ $mode == none || -r $file ]] || mode=closed
     case $mode in
     none) echo "$file: is missing; write the token of the quantum service there, and chmod 600 it" >&2 ;;
-    *00)
+    closed) echo "$file: cannot be read; run chmod 600 $file" >&2 ;;
+    *00 | 0)
         read -r DWAVE_API_TOKEN <"$file" || true # 1 is only the lack of a line break
         [[ -n $DWAVE_API_TOKEN ]] || echo "$file: has no token in its first line" >&2
         ;;

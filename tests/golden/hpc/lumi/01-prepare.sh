@@ -9,10 +9,12 @@
 #SBATCH --partition=standard
 #SBATCH --nodes=1
 #SBATCH --ntasks-per-node=1
+#SBATCH --cpus-per-task=128
 #SBATCH --mem=16G
 # shellcheck disable=SC1091,SC2016,SC2317
 
 set -euo pipefail
+unset "${!DWAVE_API_@}" # of who submits; only a program on the annealer gets what opens it
 
 # How this ended, for `hqml job status`: exit status, and when it started and ended (seconds since 1970).
 hqml_start=$(date +%s)
@@ -30,7 +32,9 @@ trap 'exit 143' TERM
 
 # Software.
 set +u # these may use variables that are not set
-# not available in stage csc: python>=3.9; nearest: none; no venv can bring it (a venv has the interpreter that made it); else a container (container:)
+# not available in stage csc: python>=3.9; nearest: 24.03 (3.11.7); no venv can bring it (a venv has the interpreter that made it); else a container (container:)
+module purge
+module use /appl/local/csc/modulefiles
 . "$PROJECT/venvs/hqml/bin/activate"
 set -u
 
@@ -48,4 +52,4 @@ run_prepare() {
 }
 export -f run_prepare
 
-srun bash -c run_prepare
+srun --cpus-per-task=128 bash -c run_prepare

@@ -13,6 +13,7 @@
 # shellcheck disable=SC1091,SC2016,SC2317
 
 set -euo pipefail
+unset "${!DWAVE_API_@}" # of who submits; only a program on the annealer gets what opens it
 
 # How this ended, for `hqml job status`: exit status, and when it started and ended (seconds since 1970).
 hqml_start=$(date +%s)
@@ -30,8 +31,10 @@ trap 'exit 143' TERM
 
 # Software.
 set +u # these may use variables that are not set
-# not available in stage csc: python; nearest: 23.09 (default); no venv can bring it (a venv has the interpreter that made it); else a container (container:)
-# not available in stage csc: mpi; nearest: none; no venv can bring it (it must fit the site's network and scheduler); else a container (container:)
+# not available in stage csc: python; nearest: 23.09 (default), 24.03 (3.11.7); no venv can bring it (a venv has the interpreter that made it); else a container (container:)
+# not available in stage csc: mpi; nearest: 24.03 (default); no venv can bring it (it must fit the site's network and scheduler); else a container (container:)
+module purge
+module use /appl/local/csc/modulefiles
 . "$PROJECT/venvs/hqml/bin/activate"
 set -u
 

@@ -16,6 +16,7 @@
 # shellcheck disable=SC1091,SC2016,SC2317
 
 set -euo pipefail
+unset "${!DWAVE_API_@}" # of who submits; only a program on the annealer gets what opens it
 
 # How this ended, for `hqml job status`: exit status, and when it started and ended (seconds since 1970).
 hqml_start=$(date +%s)
@@ -40,7 +41,9 @@ trap 'kill -s USR1 -- "${hqml_programs[@]}" 2>/dev/null || true' USR1
 
 # Software.
 set +u # these may use variables that are not set
-# not available in stage csc: python; nearest: 23.09 (default); no venv can bring it (a venv has the interpreter that made it); else a container (container:)
+# not available in stage csc: python; nearest: 23.09 (default), 24.03 (3.11.7); no venv can bring it (a venv has the interpreter that made it); else a container (container:)
+module purge
+module use /appl/local/csc/modulefiles
 . "$PROJECT/venvs/hqml/bin/activate"
 set -u
 
@@ -71,7 +74,7 @@ run_train() {
     (
         trap '' USR1
         torchrun --nnodes=2 --nproc_per_node=4 --rdzv_backend=c10d --rdzv_id="$SLURM_JOB_ID" \
-            --rdzv_endpoint="$MASTER_ADDR:$((20000 + SLURM_JOB_ID % 20000))" \
+            --rdzv_endpoint="$MASTER_ADDR:$((20000 + SLURM_JOB_ID % 10000))" \
             --rdzv_conf=is_host=$((SLURM_NODEID == 0)) \
             --no-python sh -c 'python3 -u "$@" || { [ $? = 75 ] && echo >"$hqml_later"; }' worker \
             train.py --data data
@@ -94,19 +97,28 @@ hqml_status=0
 wait "$hqml_program" || hqml_status=$?
 
 # 75: the program has more to do; 130, 138: a signal ended it. Then the step is queued again, unless it is cancelled.
-hqml_job=$SLURM_JOB_ID
+hqml_requeue() {
+    local job=$SLURM_JOB_ID
+    for _ in {1..8}; do # a busy Slurm does not answer at once
+        hqml_told="Slurm does not answer"
+        case $(scontrol show job "$job") in
+        *JobState=RUNNING*)
+            echo "reference-train has more to do, and is queued again"
+            trap - EXIT # this is no end
+            if scontrol requeue "$job"; then exit "$hqml_status"; fi
+            trap hqml_ended EXIT
+            hqml_told="Slurm does not queue it again"
+            ;;
+        *JobState=*) hqml_told="was ended" && break ;;
+        esac
+        sleep 5
+    done
+}
 case $hqml_status in
 75 | 130 | 138)
-    if ! scontrol show job "$hqml_job" | grep JobState=RUNNING >/dev/null; then
-        echo "reference-train was ended before it was done" >&2
-    elif ((${SLURM_RESTART_COUNT:-0} >= 5)); then
-        echo "reference-train has more to do, but was queued again 5 times already" >&2
-    else
-        echo "reference-train has more to do, and is queued again"
-        trap - EXIT # this is no end
-        if scontrol requeue "$hqml_job"; then exit "$hqml_status"; fi
-        trap hqml_ended EXIT
-    fi
+    hqml_told="was queued again 5 times already"
+    ((${SLURM_RESTART_COUNT:-0} >= 5)) || hqml_requeue
+    echo "reference-train has more to do, but $hqml_told" >&2
     ;;
 esac
 

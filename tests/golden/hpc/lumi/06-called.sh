@@ -10,9 +10,11 @@
 #SBATCH --partition=standard
 #SBATCH --nodes=1
 #SBATCH --ntasks-per-node=1
+#SBATCH --cpus-per-task=128
 # shellcheck disable=SC1091,SC2016,SC2317
 
 set -euo pipefail
+unset "${!DWAVE_API_@}" # of who submits; only a program on the annealer gets what opens it
 
 # How this ended, for `hqml job status`: exit status, and when it started and ended (seconds since 1970).
 hqml_start=$(date +%s)
@@ -37,6 +39,8 @@ esac
 
 # Software.
 set +u # these may use variables that are not set
+module purge
+module use /appl/local/csc/modulefiles
 . "$PROJECT/venvs/hqml/bin/activate"
 set -u
 
@@ -54,4 +58,4 @@ run_called() {
 }
 export -f run_called
 
-srun bash -c run_called
+srun --cpus-per-task=128 bash -c run_called

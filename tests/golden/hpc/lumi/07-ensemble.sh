@@ -16,14 +16,17 @@
 #SBATCH --partition=standard-g
 #SBATCH --nodes=1
 #SBATCH --ntasks-per-node=2
+#SBATCH --cpus-per-task=28
 #SBATCH --gpus-per-node=2
 #SBATCH hetjob
 #SBATCH --partition=standard
 #SBATCH --nodes=1
 #SBATCH --ntasks-per-node=2
+#SBATCH --cpus-per-task=64
 # shellcheck disable=SC1091,SC2016,SC2317
 
 set -euo pipefail
+unset "${!DWAVE_API_@}" # of who submits; only a program on the annealer gets what opens it
 
 # How this ended, for `hqml job status`: exit status, and when it started and ended (seconds since 1970).
 hqml_start=$(date +%s)
@@ -57,8 +60,10 @@ run_ranks() {
     set -euo pipefail
     trap : USR1 # is for the program; this shell waits for its end
     set +u # these may use variables that are not set
-    # not available in stage csc: python; nearest: 23.09 (default); no venv can bring it (a venv has the interpreter that made it); else a container (container:)
-    # not available in stage csc: mpi; nearest: none; no venv can bring it (it must fit the site's network and scheduler); else a container (container:)
+    # not available in stage csc: python; nearest: 23.09 (default), 24.03 (3.11.7); no venv can bring it (a venv has the interpreter that made it); else a container (container:)
+    # not available in stage csc: mpi; nearest: 24.03 (default); no venv can bring it (it must fit the site's network and scheduler); else a container (container:)
+    module purge
+    module use /appl/local/csc/modulefiles
     . "$PROJECT/venvs/hqml/bin/activate"
     set -u
     ulimit -c 0
@@ -70,8 +75,10 @@ run_gpus() {
     set -euo pipefail
     trap : USR1 # is for the program; this shell waits for its end
     set +u # these may use variables that are not set
-    # not available in stage csc: python; nearest: 23.09 (default); no venv can bring it (a venv has the interpreter that made it); else a container (container:)
-    # not available in stage csc: mpi; nearest: none; no venv can bring it (it must fit the site's network and scheduler); else a container (container:)
+    # not available in stage csc: python; nearest: 23.09 (default), 24.03 (3.11.7); no venv can bring it (a venv has the interpreter that made it); else a container (container:)
+    # not available in stage csc: mpi; nearest: 24.03 (default); no venv can bring it (it must fit the site's network and scheduler); else a container (container:)
+    module purge
+    module use /appl/local/csc/modulefiles
     . "$PROJECT/venvs/hqml/bin/activate"
     set -u
     ulimit -c 0
@@ -83,6 +90,8 @@ run_helpers() {
     set -euo pipefail
     trap : USR1 # is for the program; this shell waits for its end
     set +u # these may use variables that are not set
+    module purge
+    module use /appl/local/csc/modulefiles
     . "$PROJECT/venvs/hqml/bin/activate"
     set -u
     export PORT=8001
@@ -95,9 +104,9 @@ export -f run_ranks run_gpus run_helpers
 
 hqml_programs=()
 srun --het-group=0 --nodes=2 --ntasks=4 --cpus-per-task=2 --kill-on-bad-exit=0 bash -c run_ranks : \
-    --het-group=1 --nodes=1 --ntasks=2 --cpus-per-task=1 --kill-on-bad-exit=0 bash -c run_gpus &
+    --het-group=1 --nodes=1 --ntasks=2 --cpus-per-task=28 --kill-on-bad-exit=0 bash -c run_gpus &
 hqml_programs[$!]=$!
-srun --het-group=2 --nodes=1 --ntasks=2 --cpus-per-task=1 --kill-on-bad-exit=0 bash -c run_helpers &
+srun --het-group=2 --nodes=1 --ntasks=2 --cpus-per-task=64 --kill-on-bad-exit=0 bash -c run_helpers &
 hqml_programs[$!]=$!
 
 # The first program that fails ends the others, and gives the step its status.
@@ -124,19 +133,28 @@ done
 ((hqml_status)) || hqml_status=${hqml_later:-0}
 
 # 75: the program has more to do; 130, 138: a signal ended it. Then the step is queued again, unless it is cancelled.
-hqml_job=$SLURM_JOB_ID
+hqml_requeue() {
+    local job=$SLURM_JOB_ID
+    for _ in {1..8}; do # a busy Slurm does not answer at once
+        hqml_told="Slurm does not answer"
+        case $(scontrol show job "$job") in
+        *JobState=RUNNING*)
+            echo "reference-ensemble has more to do, and is queued again"
+            trap - EXIT # this is no end
+            if scontrol requeue "$job"; then exit "$hqml_status"; fi
+            trap hqml_ended EXIT
+            hqml_told="Slurm does not queue it again"
+            ;;
+        *JobState=*) hqml_told="was ended" && break ;;
+        esac
+        sleep 5
+    done
+}
 case $hqml_status in
 75 | 130 | 138)
-    if ! scontrol show job "$hqml_job" | grep JobState=RUNNING >/dev/null; then
-        echo "reference-ensemble was ended before it was done" >&2
-    elif ((${SLURM_RESTART_COUNT:-0} >= 10)); then
-        echo "reference-ensemble has more to do, but was queued again 10 times already" >&2
-    else
-        echo "reference-ensemble has more to do, and is queued again"
-        trap - EXIT # this is no end
-        if scontrol requeue "$hqml_job"; then exit "$hqml_status"; fi
-        trap hqml_ended EXIT
-    fi
+    hqml_told="was queued again 10 times already"
+    ((${SLURM_RESTART_COUNT:-0} >= 10)) || hqml_requeue
+    echo "reference-ensemble has more to do, but $hqml_told" >&2
     ;;
 esac
 

@@ -28,6 +28,7 @@
 # shellcheck disable=SC1091,SC2016,SC2317
 
 set -euo pipefail
+unset "${!DWAVE_API_@}" # of who submits; only a program on the annealer gets what opens it
 
 # How this ended, for `hqml job status`: exit status, and when it started and ended (seconds since 1970).
 hqml_start=$(date +%s)
@@ -59,10 +60,12 @@ run_ranks() {
     set -euo pipefail
     trap : USR1 # is for the program; this shell waits for its end
     set +u # these may use variables that are not set
-    # not together with python in stage modules: mpi (intel against gcc/12.3.0); nearest: none; no venv can bring it (it must fit the site's network and scheduler); else a container (container:)
     module purge
-    module load intel mkl python/3.12.1
+    module load intel impi mkl hdf5 python/3.12.1
     . "$PROJECT/venvs/hqml/bin/activate"
+    # Modules put their packages on PYTHONPATH, which Python looks through first: the environment's come before.
+    PYTHONPATH=$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')${PYTHONPATH:+:$PYTHONPATH}
+    export PYTHONPATH
     set -u
     ulimit -c 0
     python slices.py
@@ -73,10 +76,12 @@ run_gpus() {
     set -euo pipefail
     trap : USR1 # is for the program; this shell waits for its end
     set +u # these may use variables that are not set
-    # not together with python in stage modules: mpi (intel against gcc/12.3.0); nearest: none; no venv can bring it (it must fit the site's network and scheduler); else a container (container:)
     module purge
-    module load intel mkl python/3.12.1
+    module load intel impi mkl hdf5 python/3.12.1
     . "$PROJECT/venvs/hqml/bin/activate"
+    # Modules put their packages on PYTHONPATH, which Python looks through first: the environment's come before.
+    PYTHONPATH=$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')${PYTHONPATH:+:$PYTHONPATH}
+    export PYTHONPATH
     set -u
     ulimit -c 0
     python slices.py
@@ -87,6 +92,7 @@ run_helpers() {
     set -euo pipefail
     trap : USR1 # is for the program; this shell waits for its end
     set +u # these may use variables that are not set
+    module purge
     . "$PROJECT/venvs/hqml/bin/activate"
     set -u
     export PORT=8001
@@ -128,19 +134,28 @@ done
 ((hqml_status)) || hqml_status=${hqml_later:-0}
 
 # 75: the program has more to do; 130, 138: a signal ended it. Then the step is queued again, unless it is cancelled.
-hqml_job=$SLURM_JOB_ID
+hqml_requeue() {
+    local job=$SLURM_JOB_ID
+    for _ in {1..8}; do # a busy Slurm does not answer at once
+        hqml_told="Slurm does not answer"
+        case $(scontrol show job "$job") in
+        *JobState=RUNNING*)
+            echo "reference-ensemble has more to do, and is queued again"
+            trap - EXIT # this is no end
+            if scontrol requeue "$job"; then exit "$hqml_status"; fi
+            trap hqml_ended EXIT
+            hqml_told="Slurm does not queue it again"
+            ;;
+        *JobState=*) hqml_told="was ended" && break ;;
+        esac
+        sleep 5
+    done
+}
 case $hqml_status in
 75 | 130 | 138)
-    if ! scontrol show job "$hqml_job" | grep JobState=RUNNING >/dev/null; then
-        echo "reference-ensemble was ended before it was done" >&2
-    elif ((${SLURM_RESTART_COUNT:-0} >= 10)); then
-        echo "reference-ensemble has more to do, but was queued again 10 times already" >&2
-    else
-        echo "reference-ensemble has more to do, and is queued again"
-        trap - EXIT # this is no end
-        if scontrol requeue "$hqml_job"; then exit "$hqml_status"; fi
-        trap hqml_ended EXIT
-    fi
+    hqml_told="was queued again 10 times already"
+    ((${SLURM_RESTART_COUNT:-0} >= 10)) || hqml_requeue
+    echo "reference-ensemble has more to do, but $hqml_told" >&2
     ;;
 esac
 

@@ -13,6 +13,7 @@
 # shellcheck disable=SC1091,SC2016,SC2317
 
 set -euo pipefail
+unset "${!DWAVE_API_@}" # of who submits; only a program on the annealer gets what opens it
 
 # How this ended, for `hqml job status`: exit status, and when it started and ended (seconds since 1970).
 hqml_start=$(date +%s)
@@ -35,6 +36,7 @@ export TITLE='it'"'"'s "$HOME" and `date`'
 # What runs.
 run_compare() {
     set -euo pipefail
+    unset PYTHONHOME PYTHONPATH VIRTUAL_ENV # Python of the host is not to be looked for in the container
     ulimit -c 0
     local apptainer
     apptainer=$(command -v apptainer || command -v singularity) || {

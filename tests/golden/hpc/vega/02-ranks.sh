@@ -13,6 +13,7 @@
 # shellcheck disable=SC1091,SC2016,SC2317
 
 set -euo pipefail
+unset "${!DWAVE_API_@}" # of who submits; only a program on the annealer gets what opens it
 
 # How this ended, for `hqml job status`: exit status, and when it started and ended (seconds since 1970).
 hqml_start=$(date +%s)
@@ -30,10 +31,12 @@ trap 'exit 143' TERM
 
 # Software.
 set +u # these may use variables that are not set
-# not together with python in stage modules: mpi (Python/3.12.3-GCCcore-13.3.0 against OpenMPI/4.1.6-GCC-13.2.0); nearest: none; no venv can bring it (it must fit the site's network and scheduler); else a container (container:)
 module --force purge
-module load Python/3.12.3-GCCcore-13.3.0
+module load Python/3.11.5-GCCcore-13.2.0 OpenMPI/4.1.6-GCC-13.2.0
 . "$PROJECT/venvs/hqml/bin/activate"
+# Modules put their packages on PYTHONPATH, which Python looks through first: the environment's come before.
+PYTHONPATH=$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')${PYTHONPATH:+:$PYTHONPATH}
+export PYTHONPATH
 set -u
 
 # Environment.

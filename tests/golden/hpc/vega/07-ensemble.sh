@@ -16,6 +16,7 @@
 #SBATCH --partition=gpu
 #SBATCH --nodes=1
 #SBATCH --ntasks-per-node=2
+#SBATCH --cpus-per-task=32
 #SBATCH --gres=gpu:2
 #SBATCH hetjob
 #SBATCH --partition=cpu
@@ -24,6 +25,7 @@
 # shellcheck disable=SC1091,SC2016,SC2317
 
 set -euo pipefail
+unset "${!DWAVE_API_@}" # of who submits; only a program on the annealer gets what opens it
 
 # How this ended, for `hqml job status`: exit status, and when it started and ended (seconds since 1970).
 hqml_start=$(date +%s)
@@ -57,10 +59,12 @@ run_ranks() {
     set -euo pipefail
     trap : USR1 # is for the program; this shell waits for its end
     set +u # these may use variables that are not set
-    # not together with python in stage modules: mpi (Python/3.12.3-GCCcore-13.3.0 against OpenMPI/4.1.6-GCC-13.2.0); nearest: none; no venv can bring it (it must fit the site's network and scheduler); else a container (container:)
     module --force purge
-    module load Python/3.12.3-GCCcore-13.3.0
+    module load Python/3.11.5-GCCcore-13.2.0 OpenMPI/4.1.6-GCC-13.2.0
     . "$PROJECT/venvs/hqml/bin/activate"
+    # Modules put their packages on PYTHONPATH, which Python looks through first: the environment's come before.
+    PYTHONPATH=$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')${PYTHONPATH:+:$PYTHONPATH}
+    export PYTHONPATH
     set -u
     ulimit -c 0
     python slices.py
@@ -71,10 +75,12 @@ run_gpus() {
     set -euo pipefail
     trap : USR1 # is for the program; this shell waits for its end
     set +u # these may use variables that are not set
-    # not together with python in stage modules: mpi (Python/3.12.3-GCCcore-13.3.0 against OpenMPI/4.1.6-GCC-13.2.0); nearest: none; no venv can bring it (it must fit the site's network and scheduler); else a container (container:)
     module --force purge
-    module load Python/3.12.3-GCCcore-13.3.0
+    module load Python/3.11.5-GCCcore-13.2.0 OpenMPI/4.1.6-GCC-13.2.0
     . "$PROJECT/venvs/hqml/bin/activate"
+    # Modules put their packages on PYTHONPATH, which Python looks through first: the environment's come before.
+    PYTHONPATH=$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')${PYTHONPATH:+:$PYTHONPATH}
+    export PYTHONPATH
     set -u
     ulimit -c 0
     python slices.py
@@ -85,6 +91,7 @@ run_helpers() {
     set -euo pipefail
     trap : USR1 # is for the program; this shell waits for its end
     set +u # these may use variables that are not set
+    module --force purge
     . "$PROJECT/venvs/hqml/bin/activate"
     set -u
     export PORT=8001
@@ -97,7 +104,7 @@ export -f run_ranks run_gpus run_helpers
 
 hqml_programs=()
 srun --het-group=0 --nodes=2 --ntasks=4 --mpi=pmix_v3 --cpu-bind=none --cpus-per-task=2 --kill-on-bad-exit=0 bash -c run_ranks : \
-    --het-group=1 --nodes=1 --ntasks=2 --mpi=pmix_v3 --cpu-bind=none --cpus-per-task=1 --kill-on-bad-exit=0 bash -c run_gpus &
+    --het-group=1 --nodes=1 --ntasks=2 --mpi=pmix_v3 --cpu-bind=none --cpus-per-task=32 --kill-on-bad-exit=0 bash -c run_gpus &
 hqml_programs[$!]=$!
 srun --het-group=2 --nodes=1 --ntasks=2 --cpu-bind=none --cpus-per-task=1 --kill-on-bad-exit=0 bash -c run_helpers &
 hqml_programs[$!]=$!
@@ -126,19 +133,28 @@ done
 ((hqml_status)) || hqml_status=${hqml_later:-0}
 
 # 75: the program has more to do; 130, 138: a signal ended it. Then the step is queued again, unless it is cancelled.
-hqml_job=$SLURM_JOB_ID
+hqml_requeue() {
+    local job=$SLURM_JOB_ID
+    for _ in {1..8}; do # a busy Slurm does not answer at once
+        hqml_told="Slurm does not answer"
+        case $(scontrol show job "$job") in
+        *JobState=RUNNING*)
+            echo "reference-ensemble has more to do, and is queued again"
+            trap - EXIT # this is no end
+            if scontrol requeue "$job"; then exit "$hqml_status"; fi
+            trap hqml_ended EXIT
+            hqml_told="Slurm does not queue it again"
+            ;;
+        *JobState=*) hqml_told="was ended" && break ;;
+        esac
+        sleep 5
+    done
+}
 case $hqml_status in
 75 | 130 | 138)
-    if ! scontrol show job "$hqml_job" | grep JobState=RUNNING >/dev/null; then
-        echo "reference-ensemble was ended before it was done" >&2
-    elif ((${SLURM_RESTART_COUNT:-0} >= 10)); then
-        echo "reference-ensemble has more to do, but was queued again 10 times already" >&2
-    else
-        echo "reference-ensemble has more to do, and is queued again"
-        trap - EXIT # this is no end
-        if scontrol requeue "$hqml_job"; then exit "$hqml_status"; fi
-        trap hqml_ended EXIT
-    fi
+    hqml_told="was queued again 10 times already"
+    ((${SLURM_RESTART_COUNT:-0} >= 10)) || hqml_requeue
+    echo "reference-ensemble has more to do, but $hqml_told" >&2
     ;;
 esac
 

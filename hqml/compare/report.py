@@ -66,9 +66,13 @@ def _asset(name: str) -> str:
     return files("hqml.compare.page").joinpath(name).read_text("utf-8").strip()
 
 
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
 def _texts(comparison: Comparison) -> dict[str, Any]:
     asked, told = comparison.description, comparison.provenance
-    sizes = [f"{len(asked.get(what, ()))} {what}" for what in ("problems", "solvers", "seeds")]
+    sizes = [_counted(len(asked.get(f"{what}s", ())), what) for what in ("problem", "solver", "seed")]
     return {
         "title": asked.get("name") or "Comparison",
         "about": f"{', '.join(sizes)}, {asked.get('reads', '?')} reads each; target: {asked.get('target', 'best')}.",

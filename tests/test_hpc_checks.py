@@ -16,7 +16,7 @@ from hqml import hpc
 from hqml.errors import FormatError
 from hqml.hpc.site import Launch, Module, Node, Package, Partition, Quantum, Site, Software, Source, Stage
 from hqml.hpc.sites.file import load_site, site_names
-from hqml.hpc.workflows.advice import warnings
+from hqml.hpc.workflows.advice import hints, warnings
 from hqml.hpc.workflows.checks import check
 from hqml.hpc.workflows.file import open_workflow
 
@@ -450,7 +450,9 @@ def test_a_partition_whose_limits_are_not_known_is_no_way_out(tmp_path: Path) ->
 def test_partitions_for_tests_are_told_of_in_one_line(tmp_path: Path) -> None:
     text = step() + "  b: {on: cluster, time: 2h, run: x}\n  c: {on: cluster, time: 3h, run: x}\n"
     text += "  d: {on: cluster, partition: batch, time: 1h, run: x}\n"
-    assert told(tmp_path, text) == ["a, b: for a trial, partition: devel takes this too and may start it sooner"]
+    assert told(tmp_path, text) == []  # it is no warning
+    workflow = open_workflow(tmp_path / "wf.yaml")[0]
+    assert hints(workflow, SITE) == ["a, b: for a trial, partition: devel takes this too and may start it sooner"]
 
 
 def test_old_values_are_told_of(tmp_path: Path) -> None:

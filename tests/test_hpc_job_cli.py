@@ -204,7 +204,11 @@ def test_a_rendered_folder_is_submitted_as_well(folder: Path, ask: Any) -> None:
 def test_a_failed_step_may_be_mended_in_the_file_but_none_that_is_done(folder: Path, ask: Any) -> None:
     assert ask("submit", "w.yaml")[0] == 1
     (folder / "w.yaml").write_text(WORKFLOW.replace("echo compared", "echo mended"))
-    assert ask("submit", "w.yaml")[0] == 1
+    assert ask("submit", "w.yaml") == (
+        0,
+        "",
+        "hqml: taken over as the workflow's file has it now: compare\nhqml: to go on with it: hqml job resume w.run\n",
+    )
     (folder / "mended").touch()
     assert ask("resume", "w.run")[0] == 0
     assert ask("logs", "compare")[1] == "mended\n"
@@ -215,6 +219,145 @@ def test_a_failed_step_may_be_mended_in_the_file_but_none_that_is_done(folder: P
     assert ask("submit", "w.yaml", "--run", "second.run")[0] == 0
     status, _, err = ask("status")
     assert (status, "there are several here: second.run, w.run" in err) == (2, True)
+
+
+def test_resume_takes_over_what_was_mended(folder: Path, ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ask("submit", "w.yaml")[0] == 1
+    assert "hqml job resume w.run submits again what did not finish\n" in ask("submit", "w.yaml", "--dry-run")[1]
+    (folder / "w.yaml").write_text(WORKFLOW.replace('test "$x" != 2 || test -e mended', "echo mended"))
+    (folder / "elsewhere").mkdir()
+    monkeypatch.chdir(folder / "elsewhere")
+    status, out, err = ask("resume", "../w.run")
+    assert (status, "4 of 4 steps done" in out) == (0, True)
+    assert err.startswith("hqml: taken over as the workflow's file has it now: sweep\n")
+    assert "sweep.0" not in err  # is done, and stays
+    assert ask("logs", "../w.run", "sweep.1")[1] == "slice 2\nmended\n"
+
+
+def test_resume_takes_over_what_was_mended_on_the_site_of_before(slurm: Path, ask: Any) -> None:
+    (slurm / "w.yaml").write_text(WORKFLOW)
+    assert ask("submit", "w.yaml", "--site", "machine.yaml")[0] == 0
+    write_queue(slurm, *ENDED)
+    (slurm / "w.yaml").write_text(WORKFLOW.replace("cat data.txt", "cat data.txt || true"))
+    status, out, err = ask("resume")
+    assert (status, out) == (0, "train: job 5\ncompare: job 6\n")
+    assert "taken over as the workflow's file has it now: train\n" in err
+    text = (slurm / "w.run" / "03-train.sh").read_text()
+    assert "cat data.txt || true" in text
+    assert "#SBATCH --partition=gpus" in text
+
+
+def test_resume_says_what_it_cannot_take_over(folder: Path, ask: Any) -> None:
+    assert ask("submit", "w.yaml")[0] == 1
+    (folder / "mended").touch()
+    (folder / "w.yaml").write_text(WORKFLOW.replace("echo preparing", "echo x").replace("echo compared", "echo y"))
+    status, _, err = ask("resume")
+    assert status == 0
+    assert "warning: the run goes on as it was" in err
+    assert "the step prepare has changed, and there it is done as it was" in err
+    assert ask("logs", "compare")[1] == "compared\n"
+
+
+def test_resume_stops_at_a_mistake_in_the_file(folder: Path, ask: Any) -> None:
+    assert ask("submit", "w.yaml")[0] == 1
+    (folder / "w.yaml").write_text(WORKFLOW.replace("run: cat data.txt", "rum: cat data.txt"))
+    status, _, err = ask("resume")
+    assert status == 2
+    assert "w.yaml:" in err
+
+
+def test_resume_on_another_machine_asks_for_the_scripts(slurm: Path, ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ask("render", "w.yaml", "--out", "w.run")[0] == 0
+    monkeypatch.setattr(SshHost, "read_all", lambda host, path: {})
+    (slurm / "w.run" / "jobs.json").write_text(json.dumps({"host": "far", "folder": "/far/w.run", "identifiers": {}}))
+    (slurm / "w.yaml").write_text((slurm / "w.yaml").read_text().replace("echo compared", "echo mended"))
+    status, _, err = ask("resume")
+    assert status == 2
+    assert "w.yaml has changed (compare); `hqml job submit` of it with --host far sends it, then resume" in err
+
+
+def test_the_values_of_a_sweep_stay_while_some_of_its_tasks_are_done(folder: Path, ask: Any) -> None:
+    assert ask("submit", "w.yaml")[0] == 1
+    (folder / "w.yaml").write_text(WORKFLOW.replace("x: [1, 2, 3]", "x: [1, 5, 3]"))
+    status, _, err = ask("submit", "w.yaml")
+    assert status == 2
+    assert "the step sweep has changed, and there it is done as it was" in err
+
+
+def test_a_finished_run_has_nothing_left_to_submit(folder: Path, ask: Any) -> None:
+    (folder / "mended").touch()
+    assert ask("submit", "w.yaml")[0] == 0
+    told = "hqml: nothing to do: all steps are done; hqml job submit FILE --run OTHER begins a new run\n"
+    for words in (["submit", "w.yaml"], ["resume"]):
+        status, _, err = ask(*words)
+        assert (status, err) == (0, told)
+    status, out, _ = ask("submit", "w.yaml", "--dry-run")
+    assert status == 0
+    assert "left out, since w.run has them: prepare is done, sweep is done, train is done, compare is done\n" in out
+    assert "node hours" not in out
+    found = json.loads(ask("submit", "w.yaml", "--dry-run", "--json")[1])
+    assert (found["commands"], found["asks_for"], found["left_out"]["train"]) == ([], {}, "done")
+
+
+def test_a_finished_run_of_slurm_has_nothing_left_to_submit(slurm: Path, ask: Any) -> None:
+    assert ask("submit", "w.yaml")[0] == 0
+    write_queue(slurm, *ENDED[:-1], *(f"{one}|COMPLETED|None|1|0:01|n1|0|0" for one in (3, 4)))
+    status, out, err = ask("submit", "w.yaml")
+    assert (status, out) == (0, "")
+    assert "nothing to do: all steps are done" in err
+
+
+def test_a_mended_step_of_slurm_is_told_and_how_to_go_on(slurm: Path, ask: Any) -> None:
+    assert ask("submit", "w.yaml")[0] == 0
+    write_queue(slurm, *ENDED)
+    (slurm / "w.yaml").write_text((slurm / "w.yaml").read_text().replace("cat data.txt", "cat data.txt || true"))
+    status, _, err = ask("submit", "w.yaml")
+    assert status == 0
+    assert "taken over as the workflow's file has it now: train\n" in err
+    assert "to go on with train, compare: hqml job resume w.run\n" in err
+
+
+def test_a_folder_is_the_run_of_one_workflow(folder: Path, ask: Any) -> None:
+    (folder / "mended").touch()
+    assert ask("render", "w.yaml", "--out", "w.run")[0] == 0
+    (folder / "other").mkdir()
+    (folder / "other" / "w.yaml").write_text(WORKFLOW)
+    for words in (
+        ["submit", "other/w.yaml", "--run", "w.run"],
+        ["submit", "other/w.yaml", "--run", "w.run", "--dry-run"],
+    ):
+        status, _, err = ask(*words)
+        assert status == 2
+        assert f"w.run: is the run of {folder}/w.yaml, not of {folder}/other/w.yaml; name another folder" in err
+    (folder / "w.yaml").rename(folder / "renamed.yaml")
+    assert ask("submit", "renamed.yaml", "--run", "w.run")[0] == 0
+
+
+def test_logs_of_a_run_alone_name_its_steps(folder: Path, ask: Any) -> None:
+    assert ask("render", "w.yaml", "--out", "first.run")[0] == 0
+    for run in ("first.run", f"{folder}/first.run"):
+        status, _, err = ask("logs", run)
+        assert status == 2
+        assert f"name a step of {run} as well: prepare, sweep, train, compare" in err
+
+
+def test_a_folder_may_have_the_name_of_a_step(folder: Path, ask: Any) -> None:
+    (folder / "train").mkdir()
+    assert ask("render", "w.yaml", "--out", "w.run")[0] == 0
+    assert ask("cancel", "train")[0] == 0
+
+
+def test_hints_come_with_check_alone_and_after_errors(slurm: Path, ask: Any) -> None:
+    site = SITE.replace(
+        "node: node}]", "node: node}, {name: devel, nodes: 4, time: 10m, purpose: tests, node: node}]", 1
+    )
+    (slurm / "machine.yaml").write_text(site)
+    hint = "hqml: hint: prepare, sweep, compare: for a trial, partition: devel takes this too and may start it sooner\n"
+    assert ask("check", "w.yaml")[2] == hint
+    assert json.loads(ask("check", "w.yaml", "--json")[1])["hints"] == [hint[len("hqml: hint: ") : -1]]
+    assert "hint" not in ask("submit", "w.yaml", "--dry-run")[2]
+    (slurm / "refusal").write_text("allocation failure: Requested node configuration is not available\n")
+    assert ask("check", "w.yaml", "--test-only")[2].count("\n") == 1
 
 
 def test_a_folder_with_something_else_is_left_alone(folder: Path, ask: Any) -> None:
@@ -313,8 +456,12 @@ def test_check_asks_slurm_where_it_is_the_sites(slurm: Path, ask: Any) -> None:
     assert status == 2
     assert "prepare: Slurm would not take it: Requested node configuration is not available. What helps:" in err
     assert ask("check", "w.yaml", "--no-test-only")[0] == 0
+    assert ask("check", "w.yaml", "--no-test-only")[1].endswith("for A machine; Slurm was not asked\n")
     (slurm / "bin" / "sinfo").write_text("#!/bin/sh\necho other\n")  # another machine's Slurm cannot judge
-    assert ask("check", "w.yaml")[0] == 0
+    status, out, _ = ask("check", "w.yaml")
+    assert status == 0
+    assert out.endswith("for A machine; Slurm was not asked, since this is no login node of the site\n")
+    assert json.loads(ask("check", "w.yaml", "--json")[1])["slurm"] is None
     assert ask("check", "w.yaml", "--test-only")[0] == 2
 
 
@@ -460,7 +607,7 @@ def test_a_run_whose_workflow_was_mended_is_the_same_run(folder: Path, ask: Any)
     assert ask("submit", "w.yaml")[0] == 1
     before = json.loads((folder / "w.run" / "manifest.json").read_text())
     (folder / "w.yaml").write_text(WORKFLOW.replace("echo compared", "echo compared; true"))
-    assert ask("submit", "w.yaml")[0] == 1
+    assert ask("submit", "w.yaml")[0] == 0
     after = json.loads((folder / "w.run" / "manifest.json").read_text())
     assert (before["run"], before["digest"] == after["digest"]) == (after["run"], False)
     assert len(before["run"]) == 16

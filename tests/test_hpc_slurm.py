@@ -272,7 +272,6 @@ SILENCE = [
     "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation",
     "sbatch: error: Batch job submission failed: Zero Bytes were transmitted or received",
     "slurm_load_jobs error: Transport endpoint is not connected",
-    "squeue: fatal: Could not establish a configuration source",
     "sbatch: error: Batch job submission failed: Slurm backup controller in standby mode",
     'squeue: error: Munge encode failed: Failed to access "/run/munge/munge.socket.2": No such file or directory',
 ]
@@ -288,3 +287,14 @@ def test_a_slurm_that_does_not_answer_has_not_refused(stderr: str) -> None:
 def test_what_slurm_refuses_is_told_from_that(stderr: str, words: str) -> None:
     with pytest.raises(Refused, match=words):
         checked(Answer(1, "", stderr), "sbatch")
+
+
+def test_a_client_without_a_cluster_is_told_where_to_ask() -> None:
+    """As the commands of Slurm 22.05 say where it is installed and not configured."""
+    said = (
+        "squeue: error: resolve_ctls_from_dns_srv: res_nsearch error: Unknown host\n"
+        "squeue: error: fetch_config: DNS SRV lookup failed\n"
+        "squeue: fatal: Could not establish a configuration source\n"
+    )
+    with pytest.raises(Unanswered, match=r"^the machine reaches no Slurm; .*login node\? name one with --host LOGIN$"):
+        checked(Answer(1, "", said), "squeue")

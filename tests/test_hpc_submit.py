@@ -17,7 +17,7 @@ import pytest
 
 from hqml.errors import FormatError, HostError, ParameterError
 from hqml.hpc.host import Answer, LocalHost
-from hqml.hpc.run import Job, Jobs, Manifest, Part, read_jobs, write_json
+from hqml.hpc.run import Job, Jobs, Manifest, Part, read_jobs, read_manifest, write_json
 from hqml.hpc.runs.claim import CLAIM, claimed
 from hqml.hpc.runs.logs import following, logs_of
 from hqml.hpc.runs.patience import Patience
@@ -26,7 +26,7 @@ from hqml.hpc.runs.resume import cancel, resume, shortened
 from hqml.hpc.runs.slurm import BETWEEN
 from hqml.hpc.runs.states import StepStatus, TaskStatus
 from hqml.hpc.runs.status import statuses
-from hqml.hpc.runs.submit import dry_commands, submit
+from hqml.hpc.runs.submit import plan, submit
 
 ACCOUNT = "sbatch: error: Batch job submission failed: Invalid account or account/partition combination specified"
 
@@ -358,9 +358,21 @@ def test_a_folder_that_slurm_would_misread_is_refused(letter: str, tmp_path: Pat
     assert slurm.submitted() == []
 
 
-def test_a_dry_run_names_steps_in_place_of_numbers(chain: Path) -> None:
-    lines = dry_commands(Manifest("w", "s", "slurm", "/w", "d", "0", (job("a"), job("b", "a"))), chain)
+def test_a_dry_run_names_steps_in_place_of_numbers(tmp_path: Path, slurm: FakeSlurm) -> None:
+    lines = plan(Manifest("w", "s", "slurm", "/w", "d", "0", (job("a"), job("b", "a"))), tmp_path, slurm).commands
     assert lines[1][6:8] == ["--dependency=afterok:<a>", "--kill-on-invalid-dep=yes"]
+    assert slurm.lines == []
+
+
+def test_a_dry_run_leaves_out_what_the_run_has(chain: Path, slurm: FakeSlurm) -> None:
+    submit(chain, slurm, ["prepare", "train"])
+    slurm.end("1", "COMPLETED")
+    found = plan(read_manifest(chain), chain, slurm)
+    assert [one.step for one in found.jobs] == ["sweep", "compare"]
+    assert found.left_out == {"prepare": "done", "train": "queued"}
+    assert not any("--dependency" in word for word in found.commands[0])
+    assert "--dependency=afterok:2:<sweep>" in found.commands[1]
+    assert len(slurm.submitted()) == 2
 
 
 def test_one_process_at_a_time_submits_a_run(chain: Path, slurm: FakeSlurm) -> None:

@@ -71,19 +71,25 @@ def render(file: str, out: str, site: str | None, as_json: bool) -> None:
 def check(file: str, site: str | None, test_only: bool | None, as_json: bool) -> None:
     """Check FILE: its keys, the limits of its site, the software, and what Slurm says where there is one.
 
-    What is wrong is one line with its place in the file, and exit status 2. What is only unwise is a warning.
+    What is wrong is one line with its place in the file, and exit status 2. What is only unwise is a warning, and what
+    would do as well a hint.
     """
     from hqml.cli import job_files
+    from hqml.hpc.workflows.advice import hints
 
     workflow, found, warnings = job_files.checked(file, site)
     with show.bar(f"checking {file}"):
         asked = job_files.judged_by_slurm(workflow, found, test_only)
+    told = hints(workflow, found)
     if as_json:
-        show.as_json({"file": file, "site": found.name, "warnings": warnings, "slurm": asked})
+        show.as_json({"file": file, "site": found.name, "warnings": warnings, "hints": told, "slurm": asked})
         return
-    for line in warnings:
-        say(f"warning: {line}")
-    by_slurm = f", and Slurm would take {'them' if len(asked) > 1 else 'it'}" if asked else ""
+    for line in (*(f"warning: {one}" for one in warnings), *(f"hint: {one}" for one in told)):
+        say(line)
+    by_slurm = f", and Slurm would take {'them' if asked and len(asked) > 1 else 'it'}"
+    if asked is None:
+        reason = "" if test_only is False else ", since this is no login node of the site"
+        by_slurm = f"; Slurm was not asked{reason}" if found.scheduler == "slurm" else ""
     steps = f"{len(workflow.steps)} step{'s' * (len(workflow.steps) != 1)}"
     click.echo(f"{file}: {steps} for {found.title}{by_slurm}")
 
@@ -126,13 +132,13 @@ def submit(
         raise click.UsageError("--remote and --any-size are for another machine; name it with --host")
     job = job_files.opened(target, site, run, host)
     if dry_run:
-        job_shown.dry_run(job.manifest, job.folder, as_json=as_json)
+        job_shown.dry_run(job.manifest, job.folder, job.planned(), as_json=as_json)
         return
-    with job.written(remote, any_size=any_size):
+    with job.written(remote, any_size=any_size) as taken:
         if job.manifest.scheduler == "none":
-            job_run.here(job.folder, resume=False, at_once=at_once, as_json=as_json)
+            job_run.here(job.folder, resume=False, taken=taken, at_once=at_once, as_json=as_json)
         else:
-            job_run.submitted(job.folder, job.host, resume=False, as_json=as_json)
+            job_run.submitted(job.folder, job.host, resume=False, taken=taken, as_json=as_json)
 
 
 @command.command("status", short_help="Show how the steps of a run stand.")
@@ -178,8 +184,11 @@ def logs(words: Sequence[str], follow: bool) -> None:
 
     if len(words) > 2:
         raise click.UsageError("name the run (if there are several here) and one step")
-    folder, host = job_files.found(words[0] if len(words) == 2 else None)
-    job_run.logs(folder, host, words[-1], follow=follow)
+    run, steps = (words[0], words[1:]) if len(words) == 2 else job_files.run_and_steps(words)
+    folder, host = job_files.found(run)
+    if not steps:
+        raise click.UsageError(f"name a step of {folder} as well: {job_files.steps_of(folder)}")
+    job_run.logs(folder, host, steps[0], follow=follow)
 
 
 @command.command("cancel", short_help="Cancel steps of a run, or all of it.")
@@ -212,6 +221,7 @@ def resume(run: str | None, at_once: int | None, as_json: bool) -> None:
     """Submit again what failed, was cancelled, ran out of time, or never ran, and what comes after it.
 
     Steps that are done are kept, those in the queue go on; of an array only the tasks that did not finish run again.
+    What was mended in the workflow's file is taken over first.
 
     \b
     Example:
@@ -219,12 +229,15 @@ def resume(run: str | None, at_once: int | None, as_json: bool) -> None:
     """
     from hqml.cli import job_files, job_run
     from hqml.hpc.run import read_manifest
+    from hqml.hpc.runs.claim import claimed
 
     folder, host = job_files.found(run)
-    if read_manifest(folder).scheduler == "none":
-        job_run.here(folder, resume=True, at_once=at_once, as_json=as_json)
-    else:
-        job_run.submitted(folder, host, resume=True, as_json=as_json)
+    with claimed(folder):
+        taken = job_files.taken_over(folder, host)
+        if read_manifest(folder).scheduler == "none":
+            job_run.here(folder, resume=True, taken=taken, at_once=at_once, as_json=as_json)
+        else:
+            job_run.submitted(folder, host, resume=True, taken=taken, as_json=as_json)
 
 
 for _one in (job_ssh.fetch, job_ssh.tunnel):

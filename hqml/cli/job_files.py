@@ -19,6 +19,7 @@ from hqml.errors import ParameterError
 if TYPE_CHECKING:
     from hqml.hpc.host import Host
     from hqml.hpc.run import Manifest
+    from hqml.hpc.runs.submit import Plan
     from hqml.hpc.scripts.rendering import Rendered
     from hqml.hpc.site import Site
     from hqml.hpc.workflow import Workflow
@@ -57,8 +58,8 @@ def rendered(file: str, site: str | None) -> Rendered:
     return render(workflow, found)
 
 
-def judged_by_slurm(workflow: Workflow, site: Site, wanted: bool | None) -> list[str]:
-    """Let Slurm test the scripts; the names of the steps that it would take, none where it was not asked.
+def judged_by_slurm(workflow: Workflow, site: Site, wanted: bool | None) -> list[str] | None:
+    """Let Slurm test the scripts; the names of the steps that it would take, None where it was not asked.
 
     Args:
         workflow: to test.
@@ -75,10 +76,10 @@ def judged_by_slurm(workflow: Workflow, site: Site, wanted: bool | None) -> list
     if site.scheduler != "slurm":
         if wanted:
             raise click.UsageError(f"--test-only asks Slurm, which {site.name} has not")
-        return []
+        return None
     whole = render(workflow, site)
     if wanted is False or (wanted is None and not is_site(whole.manifest, LocalHost())):
-        return []
+        return None
     with tempfile.TemporaryDirectory() as folder:
         write(whole, folder)
         return judge(whole.manifest, folder, LocalHost())
@@ -102,26 +103,38 @@ class Opened:
     rendered: Rendered | None = None
     workflow: Workflow | None = None
 
+    def planned(self) -> Plan:
+        """What would be submitted; nothing is written."""
+        from hqml.hpc.run import MANIFEST
+        from hqml.hpc.runs.folder import changes
+        from hqml.hpc.runs.submit import plan
+
+        if self.rendered is not None and (self.folder / MANIFEST).exists():
+            changes(self.rendered, self.folder, self.host)  # what cannot be taken over is told now
+        return plan(self.manifest, self.folder, self.host)
+
     @contextmanager
-    def written(self, remote: str | None = None, *, any_size: bool = False) -> Iterator[None]:
+    def written(self, remote: str | None = None, *, any_size: bool = False) -> Iterator[list[str]]:
         """Write the scripts, and send them with the workflow's folder, to `remote`, where they run elsewhere.
 
-        The run is kept for this process until the block ends.
+        The block gets the steps that the run has taken over as they are now. The run is kept for this process until
+        it ends.
         """
         from hqml.hpc.remote.sending import send
         from hqml.hpc.remote.staging import MOST_BYTES
         from hqml.hpc.runs.folder import kept, write_run
 
         if self.rendered is None or self.workflow is None:
-            yield
+            yield []
             return
         with kept(self.rendered, self.folder):
             if self.host.name is None:
-                write_run(self.rendered, self.folder, self.host)
+                yield write_run(self.rendered, self.folder, self.host)
             else:
                 most = None if any_size else MOST_BYTES
-                send(self.rendered, self.workflow, self.folder, self.host, remote=remote, most_bytes=most, tell=say)
-            yield
+                yield send(
+                    self.rendered, self.workflow, self.folder, self.host, remote=remote, most_bytes=most, tell=say
+                )
 
 
 def opened(target: str, site: str | None, run: str | None, host: str | None) -> Opened:
@@ -166,8 +179,51 @@ def found(run: str | None) -> tuple[Path, Host]:
     return folder, named_host(None if jobs is None else jobs.host)
 
 
+def taken_over(folder: Path, host: Host) -> list[str]:
+    """Bring what was mended in the workflow's file into its run; the steps that are others now.
+
+    Where a step has changed that is done, or in the queue, a line says that the run goes on as it was.
+
+    Raises:
+        ParameterError: the run is on another machine, which has to get the scripts.
+        FormatError: something is wrong with the workflow; the message says where.
+    """
+    from hqml.hpc.run import read_manifest
+    from hqml.hpc.runs.folder import changes, write_run
+    from hqml.hpc.scripts.rendering import render
+
+    before = read_manifest(folder)
+    if not Path(before.file).is_file():
+        return []
+    workflow, site, _ = checked(before.file, before.asked_site)
+    text = render(workflow, site)
+    try:
+        if host.name is None:
+            return write_run(text, folder, host)
+        changed = changes(text, folder, host)
+    except ParameterError as error:
+        say(f"warning: the run goes on as it was, without what is new in {before.file}: {error}")
+        return []
+    if changed:
+        raise ParameterError(
+            f"{before.file} has changed ({', '.join(changed)}); `hqml job submit` of it with --host {host.name} sends "
+            "it, then resume"
+        )
+    return []
+
+
+def steps_of(folder: Path) -> str:
+    """Names of the steps of a run."""
+    from hqml.hpc.run import read_manifest
+
+    return ", ".join(job.step for job in read_manifest(folder).jobs)
+
+
 def run_and_steps(words: Sequence[str]) -> tuple[str | None, list[str]]:
-    """Tell a run's folder, which comes first if it is there, from names of steps."""
-    if words and (os.sep in words[0] or Path(words[0]).is_dir()):
+    """Tell a run's folder, which comes first if it is there, from names of steps, which other folders may have."""
+    from hqml.hpc.run import MANIFEST
+    from hqml.hpc.runs.folder import SUFFIX
+
+    if words and (os.sep in words[0] or words[0].endswith(SUFFIX) or (Path(words[0]) / MANIFEST).exists()):
         return words[0], list(words[1:])
     return None, list(words)

@@ -31,37 +31,55 @@ _EVERY_HERE = 0.5
 """Seconds between two looks at the states where no scheduler is asked."""
 
 
-def submitted(folder: Path, host: Host, *, resume: bool, as_json: bool) -> None:
-    """Submit a run to Slurm, or what did not finish of it, and tell what was."""
+def submitted(folder: Path, host: Host, *, resume: bool, taken: Sequence[str], as_json: bool) -> None:
+    """Submit a run to Slurm, or what did not finish of it, and tell what was; of `taken` the scripts are new."""
     from hqml.hpc.run import Jobs, read_jobs
     from hqml.hpc.runs.resume import resume as go_on
     from hqml.hpc.runs.status import statuses
     from hqml.hpc.runs.submit import submit
 
+    _tell_taken(taken)
     before = (read_jobs(folder) or Jobs()).identifiers
     jobs = go_on(folder, host) if resume else submit(folder, host)
     fresh = {step: ids[-1] for step, ids in jobs.identifiers.items() if ids != before.get(step)}
     if as_json:
-        show.as_json({"run": str(folder), "host": jobs.host, "folder": jobs.folder, "submitted": fresh})
+        told = {"run": str(folder), "host": jobs.host, "folder": jobs.folder}
+        show.as_json({**told, "submitted": fresh, "taken_over": list(taken)})
         return
     for step, number in fresh.items():
         click.echo(f"{step}: job {number}")
     found = statuses(folder, host)
     stuck = [one.step for one in found if one.unfinished]
-    if not fresh:
+    if not fresh and _all_done(found):
+        say(_NOTHING)
+    elif not fresh:
         click.echo(f"nothing to submit: {_summary(found)}")
-    if stuck:
+    if stuck and taken:
+        say(f"to go on with {', '.join(stuck)}: hqml job resume {folder}")
+    elif stuck:
         say(f"{', '.join(stuck)} did not finish; mend it, then: hqml job resume {folder}")
     elif fresh:
         say(f"see how it goes: hqml job status {folder} --watch")
+
+
+_NOTHING = "nothing to do: all steps are done; hqml job submit FILE --run OTHER begins a new run"
+
+
+def _all_done(found: Sequence[StepStatus]) -> bool:
+    return all(one.state == "done" for one in found)
+
+
+def _tell_taken(steps: Sequence[str]) -> None:
+    if steps:
+        say(f"taken over as the workflow's file has it now: {', '.join(steps)}")
 
 
 def _summary(found: Sequence[StepStatus]) -> str:
     return ", ".join(f"{one.step} is {one.state}" for one in found)
 
 
-def here(folder: Path, *, resume: bool, at_once: int | None, as_json: bool) -> None:
-    """Run a run on this machine, and tell what starts and ends.
+def here(folder: Path, *, resume: bool, taken: Sequence[str], at_once: int | None, as_json: bool) -> None:
+    """Run a run on this machine, and tell what starts and ends; of `taken` the scripts are new.
 
     Raises:
         BackendError: a step has not ended well.
@@ -69,14 +87,27 @@ def here(folder: Path, *, resume: bool, at_once: int | None, as_json: bool) -> N
     """
     from hqml.hpc.runs.local import run_here
 
+    ran: list[str] = []
+
+    def tell(step: str, task: TaskStatus) -> None:
+        ran.append(step)
+        _tell(step, task)
+
+    _tell_taken(taken)
     try:
-        found = run_here(folder, resume=resume, at_once=at_once, tell=_tell)
+        found = run_here(folder, resume=resume, at_once=at_once, tell=tell)
     except KeyboardInterrupt as stopped:
         raise Stopped(f"interrupted: the steps that ran were ended; hqml job resume {folder} goes on") from stopped
+    is_mended = bool(taken) and not ran and not _all_done(found)
     if as_json:
         show.as_json(job_shown.plain(found))
-    else:
+    elif not is_mended:
         job_shown.table(folder, found)
+    if is_mended:
+        say(f"to go on with it: hqml job resume {folder}")
+        return
+    if not ran and _all_done(found):
+        say(_NOTHING)
     _check_ends(folder, found)
 
 

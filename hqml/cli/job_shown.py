@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from hqml.hpc.amounts import shown_time
 if TYPE_CHECKING:
     from hqml.hpc.run import Manifest
     from hqml.hpc.runs.states import StepStatus, TaskStatus
+    from hqml.hpc.runs.submit import Plan
 
 HEADER = ("step", "state", "tasks", "job", "nodes", "time", "note")
 
@@ -111,26 +111,29 @@ def plain(found: Sequence[StepStatus]) -> list[dict[str, Any]]:
     ]
 
 
-def dry_run(manifest: Manifest, folder: Path, *, as_json: bool) -> None:
-    """Print the command lines that would submit a run, and what it may take at most."""
+def dry_run(manifest: Manifest, folder: Path, planned: Plan, *, as_json: bool) -> None:
+    """Print the command lines that would submit a run, and what that may take at most."""
     from hqml.hpc.runs.folder import asked_for
-    from hqml.hpc.runs.submit import dry_commands
+    from hqml.hpc.runs.states import UNFINISHED_STATES
 
-    if manifest.scheduler == "none":
-        commands = [["bash", os.path.join(os.path.abspath(folder), job.script)] for job in manifest.jobs]
-    else:
-        commands = dry_commands(manifest, folder)
-    wanted = asked_for(manifest)
+    wanted = asked_for(replace(manifest, jobs=planned.jobs))
     if as_json:
         modules = {on: {"node_hours": hours, "qpu_seconds": seconds} for on, hours, seconds in wanted}
-        show.as_json({"run": str(folder), "site": manifest.site, "commands": commands, "asks_for": modules})
+        told = {"run": str(folder), "site": manifest.site, "commands": planned.commands, "asks_for": modules}
+        show.as_json({**told, "left_out": planned.left_out})
         return
-    for line in commands:
+    for line in planned.commands:
         click.echo(shlex.join(line))
+    if planned.left_out:
+        states = ", ".join(f"{step} is {state}" for step, state in planned.left_out.items())
+        click.echo(f"left out, since {folder} has them: {states}")
+    if not {*planned.left_out.values()}.isdisjoint(UNFINISHED_STATES):
+        click.echo(f"hqml job resume {folder} submits again what did not finish")
     header = ["module", "node hours"]
     sums: list[list[Any]] = [[on, hours] for on, hours, _ in wanted]
     if any(seconds for _, _, seconds in wanted):
         header.append("QPU seconds")
         sums = [[*row, seconds or None] for row, (_, _, seconds) in zip(sums, wanted, strict=True)]
-    show.as_rows(f"\nAt most, on {manifest.site}", header, sums)
+    if sums:
+        show.as_rows(f"\nAt most, on {manifest.site}", header, sums)
     click.echo("nothing was written or submitted")

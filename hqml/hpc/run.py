@@ -58,6 +58,7 @@ class Job:
         parts: its components.
         tasks: of its array; 0: it is none.
         at_once: most of them that run at a time; None: no limit.
+        sweep: SHA-256 of what each task has its values from; "": it is no array.
         requeues: how often it may queue itself again; 0: never.
     """
 
@@ -69,6 +70,7 @@ class Job:
     tasks: int = 0
     requeues: int = 0
     at_once: int | None = None
+    sweep: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,8 @@ class Manifest:
         jobs: one a step, each behind those that it comes after.
         account: None: the user's default.
         run: what tells the run from all others, one in the same folder before it as well; "" before it has a folder.
+        file: of the workflow, on the machine that rendered it; absolute. "": there is none.
+        asked_site: the site as that file, or --site, names it; a path is absolute.
     """
 
     workflow: str
@@ -96,6 +100,8 @@ class Manifest:
     jobs: tuple[Job, ...]
     account: str | None = None
     run: str = ""
+    file: str = ""
+    asked_site: str = ""
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,6 @@ SLURM = "slurm"
 YEAR = 365 * 86400.0
 """Seconds: what stands for a time without a limit."""
 
-_NO_CLUSTER = re.compile("resolve_ctls_from_dns_srv|Could not establish a configuration source")
-"""What Slurm's commands say where they are installed and no cluster is (read_config.c and fetch_config.c of Slurm)."""
-
 Record = Mapping[str, str]
 """The fields of one line of scontrol."""
 
@@ -167,11 +164,7 @@ def _gpus(gres: str) -> tuple[int, str]:
 
 
 def _said(host: Host, *what: str) -> str:
-    answer = host.run(["scontrol", "show", *what])
-    if _NO_CLUSTER.search(answer.err):
-        where = host.name or "this machine"
-        raise HostError(f"{where} reaches no Slurm; is it the site's login node? name one with --host LOGIN")
-    return checked(answer, f"scontrol show {what[0]}")
+    return checked(host.run(["scontrol", "show", *what]), f"scontrol show {what[0]}")
 
 
 def _modules(host: Host) -> tuple[Live | None, str]:

@@ -28,7 +28,7 @@ def send(
     remote: str | None = None,
     most_bytes: int | None = MOST_BYTES,
     tell: Callable[[str], None],
-) -> None:
+) -> list[str]:
     """Write a run here, and bring it and its workflow's folder to a host, where its jobs can be submitted.
 
     The scripts and the manifest are here as well, with the workflow's folder on the host in it.
@@ -42,6 +42,9 @@ def send(
         most_bytes: refuse to send more; None: whatever it is.
         tell: gets lines about what is sent, and what is not.
 
+    Returns:
+        Steps that the run has taken over, as `write_run` does.
+
     Raises:
         HostError: the host cannot be reached, or has no rsync.
         ParameterError: the run was sent elsewhere before, or has changed, or another process is at work on it.
@@ -53,7 +56,7 @@ def send(
         if before is not None and before.host != host.name:
             raise ParameterError(f"{folder} was submitted through {before.host or 'this machine'}; name another --run")
         there = make_folder(host, remote or (os.path.dirname(before.folder) if before else None), workflow.name)
-        write_run(replace(rendered, manifest=replace(rendered.manifest, folder=there)), folder, host)
+        taken = write_run(replace(rendered, manifest=replace(rendered.manifest, folder=there)), folder, host)
         of_runs = (f"*{SUFFIX}/{name}" for name in (JOBS, CLAIM, LOCK))  # what this machine alone has
         exclude = (*workflow.exclude, *token_files(workflow), *of_runs)
         sent = stage(rendered.manifest.folder, host, there, exclude=exclude, most_bytes=most_bytes, tell=tell)
@@ -63,3 +66,4 @@ def send(
         for line in dict.fromkeys((*sent.notes, *scripts.notes)):
             tell(line)
         write_json(replace(before or Jobs(host.name), folder=run), folder)
+        return taken

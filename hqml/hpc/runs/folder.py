@@ -47,7 +47,7 @@ def kept(rendered: Rendered, folder: str | os.PathLike[str]) -> Iterator[None]:
     """Keep the folder of a run for this process while the block lasts; a new one is written first.
 
     Raises:
-        ParameterError: another process is at work on the run.
+        ParameterError: another process is at work on the run, or it is another workflow's.
         FormatError: the folder is another thing, or cannot be written to.
     """
     from hqml.hpc.scripts.rendering import write
@@ -61,33 +61,59 @@ def kept(rendered: Rendered, folder: str | os.PathLike[str]) -> Iterator[None]:
             if not (path / MANIFEST).exists():  # else another process was faster
                 raise
     with claimed(folder):
+        _check_workflow(rendered.manifest, read_manifest(folder), path)
         yield
 
 
-def write_run(rendered: Rendered, folder: str | os.PathLike[str], host: Host) -> None:
+def _check_workflow(manifest: Manifest, before: Manifest, folder: Path) -> None:
+    """One workflow a run; its file may have been moved or renamed, so that the old one is not there any more."""
+    old, new = before.file, manifest.file
+    if new and os.path.exists(old) and not os.path.samefile(old, new):
+        raise ParameterError(f"{folder}: is the run of {old}, not of {new}; name another folder")
+
+
+def write_run(rendered: Rendered, folder: str | os.PathLike[str], host: Host) -> list[str]:
     """Write scripts and manifest into the folder of a run.
 
     Steps that failed, or were not submitted yet, may differ from what the folder has; others may not, since its logs
-    and states would tell of something else.
+    and states would tell of something else. Of an array that has tasks of both kinds the values must stay.
 
     Args:
         rendered: what to write.
         folder: of the run, on this machine; made where there is none.
         host: where its jobs are.
 
+    Returns:
+        Steps of a run that was at work before, and has taken over how they are now.
+
     Raises:
-        ParameterError: a step has changed that is done, or in the queue; or another process is at work on the run.
+        ParameterError: a step has changed that is done, or in the queue; another process is at work on the run; or it
+            is another workflow's.
         FormatError: the folder is another thing, or cannot be written to.
     """
     path = Path(folder)
     with kept(rendered, folder):
         before = read_manifest(folder)
         manifest = replace(rendered.manifest, run=before.run)
-        changed = _changed(rendered, before, path)
-        if changed and _used(path):
-            _check_unfinished(changed, before, path, host)
+        changed = changes(rendered, folder, host)
         if changed or manifest != before:
             _rewrite(replace(rendered, manifest=manifest), before, path)
+        return changed if _used(path) else []
+
+
+def changes(rendered: Rendered, folder: str | os.PathLike[str], host: Host) -> list[str]:
+    """Steps of a run that `write_run` would change.
+
+    Raises:
+        ParameterError: it would not, since one of them is done, or in the queue; or the run is another workflow's.
+        FormatError: the folder is no run's.
+    """
+    before, path = read_manifest(folder), Path(folder)
+    _check_workflow(rendered.manifest, before, path)
+    changed = _changed(rendered, before, path)
+    if changed and _used(path):
+        _check_unfinished(changed, rendered.manifest, before, path, host)
+    return changed
 
 
 def _changed(rendered: Rendered, before: Manifest, folder: Path) -> list[str]:
@@ -109,10 +135,12 @@ def _used(folder: Path) -> bool:
     return (folder / JOBS).exists() or (folder / STATE).exists()
 
 
-def _check_unfinished(changed: Sequence[str], manifest: Manifest, folder: Path, host: Host) -> None:
-    for one in _statuses(manifest, folder, host):
+def _check_unfinished(changed: Sequence[str], manifest: Manifest, before: Manifest, folder: Path, host: Host) -> None:
+    old, new = ({job.step: job for job in one.jobs} for one in (before, manifest))
+    for one in _statuses(before, folder, host):
         used = [task.state for task in one.tasks if task.state not in UNFINISHED_STATES]
-        if one.step in changed and used:
+        may_go_on = one.unfinished and one.step in new and new[one.step].sweep == old[one.step].sweep
+        if one.step in changed and used and not may_go_on:
             raise ParameterError(
                 f"{folder}: the step {one.step} has changed, and there it is {used[0]} as it was; for a new run name "
                 "another folder by --run, or remove this one"

@@ -43,18 +43,20 @@ _ADVICE = (
     ("Invalid partition name", "the site file names a partition that is not there (`sinfo -s` lists them)"),
     ("group not permitted to use this partition", "take a `partition:` that you may use, or ask the site"),
     ("Invalid job array specification", "the site takes smaller arrays (`scontrol show config | grep MaxArraySize`)"),
-    ("configuration source", "this machine reaches no Slurm; is it the site's login node?"),
     ("Socket timed out", "Slurm did not answer in time; what it has taken all the same is found and not sent again"),
 )
 """Parts of messages of slurm_errno.c, and what helps."""
 
 _UNANSWERED = re.compile(
-    "Unable to contact|Unable to connect|Socket timed out|Connection (refused|reset|timed out)|configuration source|"
+    "Unable to contact|Unable to connect|Socket timed out|Connection (refused|reset|timed out)|"
     "endpoint is not connected|Zero Bytes were transmitted|standby mode|temporarily una|"
     "Communication (connection|send|receive|shutdown)|Munge (encode|decode) failed|auth_munge",
     re.IGNORECASE,
 )
 """Messages of slurm_errno.c, of the C library and of munge when there is nobody to say yes or no."""
+
+_NO_CLUSTER = re.compile("resolve_ctls_from_dns_srv|Could not establish a configuration source")
+"""What Slurm's commands say where they are installed and no cluster is (read_config.c and fetch_config.c of Slurm)."""
 
 _PREFIX = re.compile(r"^(sbatch|allocation failure|scancel|squeue|slurm_\w+)?:?\s*(error|fatal)?:?\s*", re.IGNORECASE)
 
@@ -84,6 +86,8 @@ class Unanswered(HostError):
 
 def error_of(answer: Answer, told: str) -> HostError:
     """The error for a command of Slurm that has failed, with what is told of it."""
+    if _NO_CLUSTER.search(answer.err):
+        return Unanswered("the machine reaches no Slurm; is it the site's login node? name one with --host LOGIN")
     is_there = answer.status != 127  # of `env`: there is no such command
     return Refused(told) if is_there and not _UNANSWERED.search(answer.err) else Unanswered(told)
 

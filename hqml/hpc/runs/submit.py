@@ -15,6 +15,7 @@ from hqml.errors import ParameterError
 from hqml.hpc.host import Answer, Host
 from hqml.hpc.run import (
     LOGS,
+    MANIFEST,
     STATE,
     Job,
     Jobs,
@@ -30,8 +31,8 @@ from hqml.hpc.runs.adopting import comment, known_jobs, taken_up
 from hqml.hpc.runs.claim import claimed
 from hqml.hpc.runs.portions import portions
 from hqml.hpc.runs.refusals import advice, checked, error_of, message
-from hqml.hpc.runs.states import ACTIVE, StepStatus
-from hqml.hpc.runs.status import statuses_of
+from hqml.hpc.runs.states import ACTIVE, State, StepStatus, TaskStatus
+from hqml.hpc.runs.status import statuses, statuses_of
 from hqml.options import unlike
 
 
@@ -179,10 +180,43 @@ def command(manifest: Manifest, run: str, order: Order, after: Sequence[str]) ->
     )
 
 
-def dry_commands(manifest: Manifest, folder: str | os.PathLike[str]) -> list[list[str]]:
-    """The command lines of a whole run, with steps in angles in place of the numbers that sbatch would answer."""
-    run = os.path.abspath(folder)
-    return [command(manifest, run, Order(job), [f"<{step}>" for step in job.after]) for job in manifest.jobs]
+@dataclass(frozen=True)
+class Plan:
+    """What `submit` would do.
+
+    Attributes:
+        jobs: what it would submit.
+        commands: the command lines, with steps in angles in place of the numbers that sbatch would answer.
+        left_out: how the other steps stand.
+    """
+
+    jobs: tuple[Job, ...]
+    commands: tuple[list[str], ...]
+    left_out: Mapping[str, State]
+
+
+def plan(manifest: Manifest, folder: str | os.PathLike[str], host: Host) -> Plan:
+    """Find out what `submit` would do, with a folder that may hold a run already.
+
+    Raises:
+        HostError: the host cannot be reached, or Slurm does not answer there.
+        ParameterError: the run was submitted through another host, or Slurm cannot be given its folder.
+        FormatError: its files are damaged.
+    """
+    jobs = known_jobs(folder, host)
+    before = {one.step: one for one in statuses(folder, host)} if (Path(folder) / MANIFEST).exists() else {}
+    new = (TaskStatus("not submitted"),)
+    found = {job.step: before.get(job.step, StepStatus(job.step, new, job.after)) for job in manifest.jobs}
+    orders = list(possible(manifest, list(found), found))
+    coming = {order.job.step for order in orders}
+    behind = awaited(orders, jobs, found) | {step: [f"<{step}>"] for step in coming}
+    if manifest.scheduler == "none":
+        commands = [["bash", f"{jobs.folder}/{order.job.script}"] for order in orders]
+    else:
+        after = [[number for step in order.job.after for number in behind[step]] for order in orders]
+        commands = [command(manifest, jobs.folder, *one) for one in zip(orders, after, strict=True)]
+    left_out = {step: one.state for step, one in found.items() if step not in coming}
+    return Plan(tuple(order.job for order in orders), tuple(commands), left_out)
 
 
 _MOST_AWAITED = 1000

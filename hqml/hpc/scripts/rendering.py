@@ -16,6 +16,7 @@ from hqml.hpc.run import MANIFEST, Job, Manifest, Part, read_manifest, write_jso
 from hqml.hpc.scripts.placing import Placed, place
 from hqml.hpc.scripts.script import script
 from hqml.hpc.site import Site
+from hqml.hpc.sites.file import SUFFIX
 from hqml.hpc.workflow import Step, Workflow
 from hqml.samples import version
 
@@ -53,7 +54,8 @@ def render(workflow: Workflow, site: Site) -> Rendered:
 def _job(step: Step, name: str, placed: Sequence[Placed]) -> Job:
     requeues = step.checkpoint.requeues if step.checkpoint else 0
     parts = tuple(_part(one) for one in placed)
-    return Job(step.name, name, step.after, step.seconds, parts, len(step.sweep), requeues, step.at_once)
+    values = _digest_of([dict(one) for one in step.sweep]) if step.sweep else ""
+    return Job(step.name, name, step.after, step.seconds, parts, len(step.sweep), requeues, step.at_once, values)
 
 
 def _part(placed: Placed) -> Part:
@@ -82,11 +84,16 @@ def _manifest(workflow: Workflow, site: Site, scripts: Mapping[str, str], jobs: 
         version=version(),
         jobs=tuple(jobs),
         account=workflow.account,
+        file=os.path.abspath(workflow.path) if workflow.path else "",
+        asked_site=os.path.abspath(workflow.site) if workflow.site.endswith(SUFFIX) else workflow.site,
     )
 
 
 def _digest(scripts: Mapping[str, str], jobs: Sequence[Job]) -> str:
-    content = [dict(scripts), [asdict(job) for job in jobs]]
+    return _digest_of([dict(scripts), [asdict(job) for job in jobs]])
+
+
+def _digest_of(content: object) -> str:
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from hqml.hpc.amounts import slurm_time
+from hqml.hpc.run import job_name, log_pattern
 from hqml.hpc.scripts.placing import Placed
 from hqml.hpc.site import Launch, Site
 from hqml.hpc.workflow import Step, Workflow
@@ -25,12 +26,12 @@ def sbatch_lines(workflow: Workflow, site: Site, step: Step, placed: Sequence[Pl
 
 
 def _of_job(workflow: Workflow, step: Step) -> list[str]:
-    options = [f"job-name={workflow.name}-{step.name}"]
+    options = [f"job-name={job_name(workflow.name, step.name)}"]
     options += [f"account={workflow.account}"] if workflow.account else []
     options += [f"time={slurm_time(step.seconds)}"]
     if step.sweep:
         options += [f"array=0-{len(step.sweep) - 1}" + (f"%{step.at_once}" if step.at_once else "")]
-    options += ["output=%x-%A_%a.out" if step.sweep else "output=%x-%j.out"]
+    options += [f"output={log_pattern(is_array=bool(step.sweep))}"]
     options += _of_checkpoint(step)
     return [f"#SBATCH --{option}" for option in options]
 

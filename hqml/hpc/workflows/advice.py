@@ -38,7 +38,7 @@ def warnings(workflow: Workflow, site: Site, today: date | None = None) -> list[
             for one in _of_component(workflow, site, step, component):
                 names.setdefault(one, []).append(_name(step, component))
     of_steps = [f"{', '.join(those)}: {one}" for one, those in names.items()]
-    return [*_age(site, today or date.today()), *_of_site(workflow, site), *of_steps, *_sooner(workflow, site)]
+    return [*_age(site, today or date.today()), *_of_site(workflow, site), *of_steps]
 
 
 def _name(step: Step, component: Component) -> str:
@@ -115,8 +115,8 @@ def _idle(request: Request) -> Iterator[str]:
         )
 
 
-def _sooner(workflow: Workflow, site: Site) -> Iterator[str]:
-    """Steps that fit a partition for tests, where jobs start sooner; one line a partition."""
+def hints(workflow: Workflow, site: Site) -> list[str]:
+    """What else would do: steps that fit a partition for tests, where jobs start sooner; one line a partition."""
     steps: dict[str, list[str]] = {}
     for step in workflow.steps:
         for component in step.components:
@@ -126,8 +126,10 @@ def _sooner(workflow: Workflow, site: Site) -> Iterator[str]:
                 continue
             for name in _for_tests(request):
                 steps.setdefault(name, []).append(_name(step, component))
-    for name, fit in steps.items():
-        yield f"{', '.join(fit)}: for a trial, partition: {name} takes this too and may start it sooner"
+    return [
+        f"{', '.join(fit)}: for a trial, partition: {name} takes this too and may start it sooner"
+        for name, fit in steps.items()
+    ]
 
 
 def _for_tests(request: Request) -> Iterator[str]:

@@ -43,7 +43,7 @@ test-browser: $(VENV)/.browser
 # Real Slurm, Lmod, sshd, Apptainer and JupyterLab on loopback; only root can install and start Slurm's daemons.
 test-hpc: $(VENV)/.hpc
 	$(BIN)/pytest --least $(LEAST_OF_HPC) tests/hpc
-	$(BIN)/pytest --least 15 -k shellcheck tests/test_hpc_scripts.py tests/test_hpc_kernel.py tests/test_hpc_tunnel.py
+	$(BIN)/pytest --least 13 -k shellcheck tests/test_hpc_scripts.py tests/test_hpc_kernel.py
 
 # The whole of examples/msa on a modular system in miniature on this machine: out/msa/report.html.
 msa: $(VENV)/.hpc

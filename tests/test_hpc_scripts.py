@@ -398,6 +398,7 @@ def test_modules_are_purged_used_and_loaded_in_order_below_the_venv(fakes: Fakes
     site = replace(SITE, software=Software(stages, ("SETUP=done",), "module --force purge"))
     (fakes.folder / "venv" / "bin").mkdir(parents=True)
     (fakes.folder / "venv" / "bin" / "activate").write_text('echo "venv $UNSET" >>"$CALLS"; export VENV=on\n')
+    fakes.command("python", "echo /venv/packages\n")
     script = alone('echo "$VENV"', site=site, needs=read_needs("python"), venv="~/venv")
     assert fakes.run(script) == (0, "on\n", "")
     calls = fakes.calls.read_text().splitlines()

@@ -51,14 +51,20 @@ def _place() -> str:
         return socket.gethostname()
 
 
-def _born(pid: int) -> str | None:
-    """When a process was started, in ticks since the host was; None where it is not there, or the host does not tell.
+def fields(pid: int) -> list[str] | None:
+    """What Linux tells of a process: field 3 (state) of proc_pid_stat(5) and all behind it, 4 the parent, 6 the session.
 
-    Fields 3 and 22 of proc_pid_stat(5), counted behind the name, which may have blanks. One that has ended and was not
-    waited for (Z) is not there.
+    The name before them may have blanks. None where the process is not there, as one that has ended and was not waited
+    for (Z), or where the host does not tell.
     """
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        found = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None
-    return None if fields[0] in "ZX" else fields[19]
+    return None if not found or found[0] in "ZX" else found
+
+
+def _born(pid: int) -> str | None:
+    """Field 22: when a process was started, in ticks since the host was. None as for `fields`."""
+    found = fields(pid)
+    return None if found is None else found[19]

@@ -188,13 +188,14 @@ def test_an_interrupt_while_claiming_leaves_nothing_claimed(
 @needs_optuna
 @pytest.mark.skipif(not hasattr(time, "tzset"), reason="this system cannot change its time zone")
 def test_a_claim_of_a_machine_in_another_time_zone_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    here = shared.socket.gethostname()
+    here = shared.this_process()
     try:
         monkeypatch.setenv("TZ", "UTC+9")
         time.tzset()
-        monkeypatch.setattr(shared.socket, "gethostname", lambda: "far-away")
+        far = here | {"host": "far-away", "place": "far-away"}
+        monkeypatch.setattr(shared, "this_process", lambda: far)
         trials_in(tmp_path / "t").claim([(2,)])
-        monkeypatch.setattr(shared.socket, "gethostname", lambda: here)
+        monkeypatch.setattr(shared, "this_process", lambda: here)
         monkeypatch.setenv("TZ", "UTC")
         time.tzset()
         assert trials_in(tmp_path / "t").running() == {(2,)}

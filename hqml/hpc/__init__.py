@@ -1,4 +1,4 @@
 """Write what to run on which kind of module; hqml knows the site, checks its software, and writes and sends the jobs.
 
-Text first: `workflow_file` reads, `checks` refuses, `script` writes; `submit` alone runs a scheduler.
+Text first: `workflows` reads and refuses, `scripts` writes; `runs` alone has effects, here or, by `remote`, elsewhere.
 """

@@ -7,6 +7,7 @@
       logs/                standard output and error of steps
       state/STEP[.TASK]    how a step (a task of its array) ended, written by the script itself: one line, "0" or its
                            exit status, and the second (since 1970) of start and end
+      processes/STEP[.TASK]  which process ran a task last, where there is no scheduler
 
 Scripts find the folder in `HQML_RUN`, which `submit` exports; by hand they run without it.
 """

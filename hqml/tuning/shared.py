@@ -12,12 +12,12 @@ import json
 import math
 import os
 import secrets
-import socket
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from hqml.errors import ParameterError
+from hqml.processes import is_alive, is_seen, this_process
 from hqml.tuning.journal import other_search
 from hqml.tuning.optuna_library import optuna
 from hqml.tuning.records import Fold, Memory, Outcome, mean_score
@@ -178,7 +178,7 @@ class SharedTrials(Memory):
                 name = self._space.axes[place].name
                 distributions[name] = self._optuna.distributions.CategoricalDistribution(self._words[place])
                 params[name] = self._words[place][level]
-        claimant = {"mark": self._mark, "host": socket.gethostname(), "pid": os.getpid(), "since": time.time()}
+        claimant = {"mark": self._mark, **this_process(), "since": time.time()}
         return self._optuna.trial.create_trial(
             state=self._optuna.trial.TrialState.RUNNING,
             params=params,
@@ -188,8 +188,8 @@ class SharedTrials(Memory):
 
     def _is_lost(self, trial: Any) -> bool:
         """Whether the process that evaluates a trial has died."""
-        if trial.user_attrs["host"] == socket.gethostname():
-            return not _is_alive(trial.user_attrs["pid"])
+        if is_seen(trial.user_attrs):
+            return not is_alive(trial.user_attrs)
         longest = max((_seconds(outcome) for outcome in self.outcomes.values()), default=0.0)
         age = time.time() - trial.user_attrs["since"]  # Optuna's own is local time, which is another on each machine
         return bool(age > max(_LEAST_PATIENCE, _PATIENCE * longest))
@@ -204,13 +204,3 @@ def _words(space: Space, place: int) -> Iterable[str]:
 
 def _seconds(outcome: Outcome) -> float:
     return sum(fold.fit_seconds + fold.score_seconds for fold in outcome)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # somebody else's, and alive
-        pass
-    return True

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hqml.processes import is_alive
+from hqml.processes import fields, is_alive
 
 GRACE = 10.0
 """Seconds that processes have to end after SIGTERM."""
@@ -130,7 +130,7 @@ def _group(session: int) -> list[Process]:
 
 
 def _all() -> list[Process]:
-    found = (_process(name) for name in _names() if name.isdigit())
+    found = (_process(int(name)) for name in _names() if name.isdigit())
     return [one for one in found if one is not None]
 
 
@@ -141,10 +141,6 @@ def _names() -> list[str]:
         return []
 
 
-def _process(name: str) -> Process | None:
-    """Fields 3, 4, 6 and 22 of proc_pid_stat(5), counted behind the name of the program, which may have blanks."""
-    try:
-        state, parent, _, session, *others = Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()
-    except (OSError, ValueError):
-        return None
-    return None if state in "ZX" else Process(int(name), int(parent), int(session), others[15])
+def _process(pid: int) -> Process | None:
+    found = fields(pid)
+    return None if found is None else Process(pid, int(found[1]), int(found[3]), found[19])

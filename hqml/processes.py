@@ -52,7 +52,7 @@ def _place() -> str:
 
 
 def fields(pid: int) -> list[str] | None:
-    """What Linux tells of a process: field 3 (state) of proc_pid_stat(5) and all behind it, 4 the parent, 6 the session.
+    """What Linux tells of a process: fields of proc_pid_stat(5) from 3 on: its state, 4 the parent, 6 the session.
 
     The name before them may have blanks. None where the process is not there, as one that has ended and was not waited
     for (Z), or where the host does not tell.

@@ -42,6 +42,7 @@ _ROOMS = (
     "cluster",
     "compare",
     "dispatch",
+    "dl",
     "errors",
     "geo",
     "io",

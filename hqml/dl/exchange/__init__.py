@@ -1,0 +1,1 @@
+"""ONNX as the form in which models are exchanged: written, checked, read back."""

@@ -1,0 +1,1 @@
+"""MLflow and ClearML behind one small interface."""

@@ -1,0 +1,1 @@
+"""The native training loop of torch: ranks, precision, checkpoints, schedules."""

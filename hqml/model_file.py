@@ -138,7 +138,9 @@ def content_of(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise FormatError(f"{path}: there is no such model; `hqml fit ... --out {path}` makes one") from None
+        raise FormatError(
+            f"{path}: there is no such model; `hqml fit ... --out {path}`, or `hqml train`, makes one"
+        ) from None
     except OSError as error:
         raise FormatError(f"{path}: cannot be read ({error.strerror}); name a file you may read") from error
 

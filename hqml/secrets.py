@@ -91,6 +91,15 @@ def scrubbed(text: str, options: Mapping[str, Any] | None = None) -> str:
     return _without_assigned(text)
 
 
+def cleaned(value: Any) -> Any:
+    """Plain data without what is secret by its name, and without the values of the environment's secrets."""
+    if isinstance(value, Mapping):
+        return {name: cleaned(one) for name, one in value.items() if not is_secret_name(str(name))}
+    if isinstance(value, list | tuple):
+        return [cleaned(one) for one in value]
+    return scrubbed(value) if isinstance(value, str) else value
+
+
 def _without_assigned(text: str) -> str:
     """Without user names and passwords in addresses, and whatever is assigned to a name that says so; however short."""
     return _ASSIGNED.sub(rf"\g<1>{HIDDEN}", _IN_ADDRESS.sub("//", text))

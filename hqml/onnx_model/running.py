@@ -120,6 +120,16 @@ def load_onnx(path: str | Path) -> OnnxModel:
         FormatError: there is no such file, it is not an ONNX file or damaged, or another model.
         OnnxMissing: onnxruntime is not installed.
     """
+    return OnnxModel(session_of(path), str(path))
+
+
+def session_of(path: str | Path) -> Any:
+    """An onnxruntime.InferenceSession of any ONNX file, on the CPU.
+
+    Raises:
+        FormatError: there is no such file, it is not an ONNX file, or damaged.
+        OnnxMissing: onnxruntime is not installed.
+    """
     from hqml.model_file import content_of
 
     content = content_of(Path(path))
@@ -127,11 +137,10 @@ def load_onnx(path: str | Path) -> OnnxModel:
         raise FormatError(f"{path}: is a zip, not an ONNX file; if `hqml fit` wrote it, rename it to end in .skops")
     check_installed(TO_RUN)
     try:
-        session = opened(content)
+        return opened(content)
     except Exception as error:  # onnxruntime's errors share no root beside this
         reason = str(error).strip().splitlines()[0]
         raise FormatError(f"{path}: is not an ONNX file, or damaged ({reason}); write or copy it again") from error
-    return OnnxModel(session, str(path))
 
 
 def opened(content: bytes) -> Any:

@@ -50,14 +50,33 @@ def read_spec(path: str | os.PathLike[str], model: type[Model]) -> Model:
 
 def open_spec(path: str | os.PathLike[str], model: type[Model]) -> tuple[Model, Places]:
     """As `read_spec`, and where the values stand, for what only their use can find wrong."""
-    check_installed()
-    import pydantic
+    content, places = read_content(path)
+    return validated(content, places, model), places
 
+
+def read_content(path: str | os.PathLike[str]) -> tuple[Any, Places]:
+    """Read a YAML file as it is, for who changes something of it before it is `validated`.
+
+    Raises:
+        FormatError: it cannot be read.
+        SpecsMissing: PyYAML or pydantic is not installed.
+    """
+    check_installed()
     from hqml.specs.nodes import read_yaml
 
-    content, places = read_yaml(_text_of(path), os.fspath(path))
+    return read_yaml(_text_of(path), os.fspath(path))
+
+
+def validated(content: Any, places: Places, model: type[Model]) -> Model:
+    """The model of a file's content.
+
+    Raises:
+        FormatError: the content is not what `model` says, in one line with its place.
+    """
+    import pydantic
+
     try:
-        return model.model_validate(content), places
+        return model.model_validate(content)
     except pydantic.ValidationError as error:
         # Without addresses: they point to pydantic's pages. The cause says no more than the line does.
         raise _first(error.errors(include_url=False), content, places) from None

@@ -16,7 +16,7 @@ _FIRST_WAIT = 0.2
 """... with so many seconds before the second time, and twice as many before each later one."""
 
 
-def opened(library: Any, storage: str | os.PathLike[str], study_name: str) -> Any:
+def opened(library: Any, storage: str | os.PathLike[str], study_name: str, *, direction: str = "maximize") -> Any:
     """Open a study of `storage` (URL of a database, or path of a file), or make it.
 
     Raises:
@@ -26,7 +26,7 @@ def opened(library: Any, storage: str | os.PathLike[str], study_name: str) -> An
     tries = _TRIES if "://" in place else 1
     for number in range(tries):
         try:
-            return _study(library, place, study_name)
+            return _study(library, place, study_name, direction)
         except Exception as error:  # whatever a database, a file system or SQLAlchemy raises
             said = _without_password(str(error))
             if number == tries - 1 or isinstance(error, ImportError):
@@ -39,14 +39,14 @@ def opened(library: Any, storage: str | os.PathLike[str], study_name: str) -> An
     )
 
 
-def _study(library: Any, place: str, study_name: str) -> Any:
+def _study(library: Any, place: str, study_name: str, direction: str) -> Any:
     kept: Any = place
     if "://" not in place:
         kept = library.storages.JournalStorage(library.storages.journal.JournalFileBackend(place))
     # Its own sampler is never asked; the default one would warn of what it cannot do.
     sampler = library.samplers.RandomSampler(seed=0)
     return library.create_study(
-        storage=kept, study_name=study_name, direction="maximize", load_if_exists=True, sampler=sampler
+        storage=kept, study_name=study_name, direction=direction, load_if_exists=True, sampler=sampler
     )
 
 

@@ -74,6 +74,21 @@ def open_workflow(path: str | os.PathLike[str], site: str | None = None) -> tupl
     from hqml.hpc.workflows.schema import WorkflowSpec
 
     spec, places = open_spec(path, WorkflowSpec)
+    return workflow_of(spec, places, path, site), places
+
+
+def workflow_of(spec: WorkflowSpec, places: Places, path: str | os.PathLike[str], site: str | None = None) -> Workflow:
+    """The workflow that a file's content says, or that of another file which names one program.
+
+    Args:
+        spec: the content.
+        places: where its values stand.
+        path: of the file; steps run in its folder.
+        site: name or file of a site, instead of the one that the file names.
+
+    Raises:
+        FormatError: it says what no site can do, in one line with its place.
+    """
     raise_first(places, (*_unknown_steps(spec), *_too_many_tasks(spec)))
     raise_first(places, _cycle(spec))
     with places.at("name"):
@@ -93,7 +108,7 @@ def open_workflow(path: str | os.PathLike[str], site: str | None = None) -> tupl
         path=os.fspath(path),
     )
     raise_first(places, broken_rules(workflow, places))
-    return workflow, places
+    return workflow
 
 
 def _name_of_file(path: str | os.PathLike[str]) -> str:

@@ -5,23 +5,41 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from hqml.dl.exchange.predictor import Predictor
     from hqml.model_file import Model
 
 
 def loaded(path: str) -> Model:
-    """The model in a file: ONNX if its name ends in .onnx, else that of `save_model`.
+    """The estimator in a file: ONNX if its name ends in .onnx, else that of `save_model`.
 
     Raises:
         FormatError: there is no such file, it is damaged, or of another kind.
         OnnxMissing: it is an ONNX file, and onnxruntime is not installed.
     """
+    from hqml.errors import FormatError
+    from hqml.model_file import Model
+
+    found = of_any_kind(path)
+    if not isinstance(found, Model):
+        raise FormatError(f"{path}: is a model of `hqml train`, which `hqml predict` takes; give one of `hqml fit`")
+    return found
+
+
+def of_any_kind(path: str) -> Model | Predictor:
+    """The estimator, or the model of `hqml train`, in a file. Errors are those of `loaded`."""
     from hqml.model_file import Model, load_model
 
     if not is_onnx(path):
         return load_model(path)
-    from hqml.onnx_model import load_onnx
+    from hqml.dl.exchange.metadata import is_described
+    from hqml.onnx_model.running import OnnxModel, session_of
 
-    model = load_onnx(path)
+    session = session_of(path)
+    if is_described(session.get_modelmeta().custom_metadata_map):
+        from hqml.dl.exchange.predictor import Predictor
+
+        return Predictor(session, path)
+    model = OnnxModel(session, path)
     return Model(model, model.features, model.label, model.metadata["hqml_version"])
 
 

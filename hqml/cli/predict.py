@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,53 +15,85 @@ if TYPE_CHECKING:
     from hqml.model_file import Model
     from hqml.tables import Table
 
+_SUFFIXES = (".csv", ".npy", ".npz")
+
 
 @click.command("predict", short_help="Predict with a saved model.")
 @click.argument("model")
 @click.argument("data")
 @click.option("--label", metavar="COLUMN", help="A column with the true classes: report how well the model does.")
 @click.option("--classes", metavar="A,B,...", help="Take the rows of these classes only; needs --label.")
-@click.option("--out", metavar="FILE.csv", help="Write a row for each sample: predicted class and decision values.")
+@click.option("--inputs", metavar="NAME", help="The array of inputs in an array file, for models of `hqml train`.")
+@click.option(
+    "--out",
+    metavar="FILE",
+    help="Write what was predicted: .csv with a row for each sample and its decision values or probabilities; for "
+    "models of `hqml train` also .npy, or .npz with all that the model gives.",
+)
 @json_option
-def command(model: str, data: str, label: str | None, classes: str | None, out: str | None, as_json: bool) -> None:
-    """Predict the class of each row of the table DATA, or its number, with a MODEL that `hqml fit` saved.
+def command(
+    model: str, data: str, label: str | None, classes: str | None, inputs: str | None, out: str | None, as_json: bool
+) -> None:
+    """Predict the class of each sample in DATA, or its numbers, with a MODEL that `hqml fit` or `hqml train` saved.
 
-    Columns are found by name, in any order, and others are ignored; without a header they are taken by their place.
-    A MODEL whose name ends in .onnx, by `hqml fit` or hqml.to_onnx, is run by onnxruntime.
+    In tables, columns are found by name, in any order, and others are ignored; without a header they are taken by their
+    place. Models of `hqml train` read arrays as well: .npy, .npz, .h5, .zarr, a part at a time.
+    A MODEL whose name ends in .onnx is run by onnxruntime.
     Scores with --label: accuracy, balanced accuracy and, for two classes, the area under the ROC curve (auroc); of a
-    model that predicts numbers r2 and the mean absolute error.
+    model that predicts numbers r2, the mean absolute error and the like.
 
     \b
     Examples:
       hqml predict sonar.skops sonar.csv --label class --json
       hqml predict sat.onnx sat.tst --out classes.csv
+      hqml predict landsat/model.onnx tiles.h5 --inputs images --label labels
     """
     from hqml.files import check_writable
 
     if out is not None:
-        if not out.lower().endswith(".csv"):
-            raise click.BadParameter(f"{out!r} must end in .csv", param_hint="--out")
+        if Path(out).suffix.lower() not in _SUFFIXES:
+            raise click.BadParameter(f"{out!r} must end in .csv (or .npy, .npz)", param_hint="--out")
         check_writable(out)
     if classes is not None and label is None:
         raise click.UsageError("--classes chooses rows by their label; add --label COLUMN")
 
-    from hqml.cli.models import loaded
+    from hqml.cli.models import of_any_kind
+    from hqml.model_file import Model
 
-    source = loaded(model)
+    source = of_any_kind(model)
+    if isinstance(source, Model):
+        if inputs is not None:
+            raise click.UsageError("--inputs is for models of `hqml train`; this one takes the columns of a table")
+        if out is not None and not out.lower().endswith(".csv"):
+            raise click.BadParameter(f"{out!r} must end in .csv", param_hint="--out")
+        summary = _by_estimator(source, data, label, classes, out, as_json)
+    else:
+        from hqml.cli.predict_deep import predict
+
+        if classes is not None:
+            raise click.UsageError("--classes is for models of `hqml fit`; choose the samples before")
+        everything = as_json and out is None and label is None
+        summary = predict(source, data, inputs=inputs, label=label, out=out, keep=everything)
+    summary = {"model": model, **summary}
+    show.as_json(summary) if as_json else show.as_pairs(data, summary)
+
+
+def _by_estimator(
+    source: Model, data: str, label: str | None, classes: str | None, out: str | None, as_json: bool
+) -> dict[str, Any]:
+    """What the command shows of a model of `hqml fit`."""
     table = _table(source, data, label, classes)
     predicted = source.estimator.predict(table.X)
-    summary: dict[str, Any] = {"model": model, "samples": len(table.X)}
+    summary: dict[str, Any] = {"samples": len(table.X)}
     if label is not None:
         summary |= _scores(source, table)
     summary["predicted"] = _overview(source, predicted)
     if out is not None:
         _write(out, source, table, predicted)
         summary["out"] = out
-    if as_json:
-        everything = out is None and label is None
-        show.as_json(summary | ({"predictions": predicted.tolist()} if everything else {}))
-    else:
-        show.as_pairs(data, summary)
+    elif as_json and label is None:
+        summary["predictions"] = predicted.tolist()
+    return summary
 
 
 def _classes(model: Model) -> list[Any] | None:

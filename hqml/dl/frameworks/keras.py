@@ -1,0 +1,287 @@
+"""Keras models: trained an epoch at a time by Keras itself, so that each can be told, saved, and gone on from."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hqml.dl.data.loader import Loader
+from hqml.dl.frameworks.keras_library import keras, quiet
+from hqml.dl.parameters import filled
+from hqml.dl.progress import Progress
+from hqml.dl.signature import Signature
+from hqml.dl.source import Source, Splits
+from hqml.dl.spec import OptimizerSpec, Task
+from hqml.dl.tracker import NoTracker, Tracker
+from hqml.dl.trained import Epoch, Fitted
+from hqml.dl.training.schedules import Rates
+from hqml.dl.zoo import ARCHITECTURES
+from hqml.errors import FormatError, ParameterError
+from hqml.files import keep
+from hqml.options import unlike
+
+Weights = list[npt.NDArray[Any]]
+
+_LOSSES = {"mse": "MeanSquaredError", "mae": "MeanAbsoluteError", "huber": "Huber"}
+_OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD", "rmsprop": "RMSprop", "lion": "Lion", "nadam": "Nadam"}
+_NOTES = "checkpoint.json"
+_AT_ONCE = 1024
+_SAMPLES_OF_SCALING = 10_000
+
+
+def build(task: Task, signature: Signature) -> Any:
+    """The model of a task, not compiled and with weights by chance.
+
+    Raises:
+        ParameterError: a parameter is out of its range, or the layers do not fit the data.
+    """
+    family = task.model.family or ""
+    architecture = ARCHITECTURES[family]
+    return architecture.build(filled(architecture.parameters, task.model.parameters, family), signature)
+
+
+@dataclass
+class _State:
+    """What a checkpoint holds beside the model."""
+
+    epochs: list[Epoch] = field(default_factory=list)
+    best: int = 0
+    waited: int = 0
+    schedule: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass
+class _Run:
+    """A model in training, and what its steps need.
+
+    Attributes:
+        rate: learning rate before the schedule.
+        best: weights of the best epoch so far.
+    """
+
+    task: Task
+    signature: Signature
+    model: Any
+    loader: Loader
+    rates: Rates
+    rate: float
+    state: _State
+    best: Weights
+
+
+@quiet()
+def fit(
+    task: Task,
+    splits: Splits,
+    signature: Signature,
+    *,
+    folder: Path | None = None,
+    resume: bool = True,
+    report: Callable[[Progress], None] | None = None,
+    tracker: Tracker | None = None,
+) -> Fitted:
+    """Train a Keras model on this process's device.
+
+    A run that ended before its epochs were over goes on behind the last whole one; its order of samples and its
+    dropout are those of the seed and the epoch, so that it ends where it would have ended without the break.
+
+    Args:
+        task: of family sequential.
+        splits: of its data.
+        signature: of the model.
+        folder: keeps the checkpoint; None: there is none.
+        resume: go on from the folder's checkpoint, if it is of this task.
+        report: is called after each epoch.
+        tracker: is told its figures.
+
+    Raises:
+        ParameterError: a layer, a loss, an optimiser or one of their parameters is none that Keras has here.
+    """
+    started = perf_counter()
+    run = _begun(task, splits, signature, folder if resume else None)
+    patience = task.early_stopping.patience if task.early_stopping else math.inf
+    while len(run.state.epochs) < task.epochs and run.state.waited < patience:
+        epoch = _epoch(run, splits.validation)
+        _judge(run, epoch)
+        if folder is not None:
+            _save(folder, run)
+        _tell(run, epoch, report, tracker or NoTracker())
+    run.model.set_weights(run.best)
+    return Fitted(
+        model=run.model,
+        history=tuple(run.state.epochs),
+        best=run.state.best,
+        figure="rmse" if signature.classes is None else "accuracy",
+        higher_is_better=signature.classes is not None,
+        test=_figures(run, splits.test),
+        stopped="early" if run.state.waited >= patience else "epochs",
+        seconds=perf_counter() - started,
+    )
+
+
+def _begun(task: Task, splits: Splits, signature: Signature, folder: Path | None) -> _Run:
+    """The model as it begins, or as its checkpoint has it."""
+    library = keras()
+    library.utils.set_random_seed(task.seed)
+    model = build(task, signature)
+    optimizer = _optimizer(task.optimizer)
+    loader = Loader(splits.train, task.data.batch, seed=task.seed)
+    rates = Rates(task.schedule, task.epochs, len(loader))
+    run = _Run(task, signature, model, loader, rates, float(optimizer.learning_rate), _State(), [])
+    if folder is not None and _restored(run, folder):
+        return run
+    if task.data.scale:
+        rows = np.random.default_rng(task.seed).permutation(len(splits.train))[:_SAMPLES_OF_SCALING]
+        model.get_layer("scaling").adapt(splits.train.read(np.sort(rows))["x"])
+    model.compile(optimizer=optimizer, loss=_loss(task, signature))
+    run.best = weights_of(model)
+    return run
+
+
+def _optimizer(spec: OptimizerSpec) -> Any:
+    name = spec.name
+    if name not in _OPTIMIZERS:
+        raise ParameterError(f"keras has no optimizer {name!r}{unlike(name, _OPTIMIZERS)}")
+    rate = {} if spec.rate is None else {"learning_rate": spec.rate}
+    try:
+        return getattr(keras().optimizers, _OPTIMIZERS[name])(**rate, **spec.parameters)
+    except (TypeError, ValueError) as error:
+        raise ParameterError(f"optimizer {name}: {str(error).splitlines()[0]}") from error
+
+
+def _loss(task: Task, signature: Signature) -> Any:
+    name, losses = task.loss.name, keras().losses
+    if signature.classes is not None:
+        if name not in (None, "supervised", "cross-entropy"):
+            raise ParameterError(f"loss {name!r} does not fit targets that are classes; leave `loss` out")
+        return losses.SparseCategoricalCrossentropy(from_logits=True)
+    name = "mse" if name in (None, "supervised") else str(name)
+    if name not in _LOSSES:
+        raise ParameterError(f"a task of framework keras has no loss {name!r}{unlike(name, _LOSSES)}")
+    return getattr(losses, _LOSSES[name])()
+
+
+def _epoch(run: _Run, watched: Source) -> Epoch:
+    """The next pass over the training data."""
+    started, before = perf_counter(), len(run.state.epochs)
+    library = keras()
+    library.utils.set_random_seed(run.task.seed + before)
+    first = before * len(run.loader)
+
+    def change_rate(step: int, logs: Any = None) -> None:
+        run.model.optimizer.learning_rate = run.rate * run.rates.at(first + step)
+
+    history = run.model.fit(
+        _pairs(run.loader, before),
+        steps_per_epoch=len(run.loader),
+        initial_epoch=before,
+        epochs=before + 1,
+        verbose=0,
+        callbacks=[library.callbacks.LambdaCallback(on_train_batch_begin=change_rate)],
+    )
+    rate = run.rate * run.rates.at(first + len(run.loader) - 1)
+    loss = float(history.history["loss"][0])
+    return Epoch(before + 1, loss, _figures(run, watched), rate, perf_counter() - started)
+
+
+def _pairs(loader: Loader, epoch: int) -> Iterator[tuple[Any, Any]]:
+    for batch in loader.epoch(epoch):
+        yield batch["x"], batch["y"]
+
+
+def _figures(run: _Run, source: Source) -> dict[str, float]:
+    """Means over the samples of a source; none of an empty one."""
+    sums = {"loss": 0.0, "figure": 0.0}
+    for batch in Loader(source, _AT_ONCE, shuffle=False).epoch(0) if len(source) else ():
+        predicted, target = run.model.predict_on_batch(batch["x"]), batch["y"]
+        loss = keras().ops.convert_to_numpy(run.model.loss(target, predicted))
+        hits = predicted.argmax(1) == target if run.signature.classes is not None else (predicted - target) ** 2
+        sums["loss"] += len(target) * float(loss)
+        sums["figure"] += len(target) * float(np.mean(hits, dtype=np.float64))
+    if not len(source):
+        return {}
+    loss, figure = (value / len(source) for value in sums.values())
+    return (
+        {"loss": loss, "rmse": math.sqrt(figure)}
+        if run.signature.classes is None
+        else {"loss": loss, "accuracy": figure}
+    )
+
+
+def _watched(epoch: Epoch) -> float:
+    return epoch.validation.get("loss", epoch.loss)
+
+
+def _judge(run: _Run, epoch: Epoch) -> None:
+    """Note the epoch, and keep its weights if it is the best."""
+    state, stopping = run.state, run.task.early_stopping
+    least = min((_watched(one) for one in state.epochs), default=math.inf)
+    state.waited = 0 if _watched(epoch) < least - (stopping.minimum if stopping else 0.0) else state.waited + 1
+    if _watched(epoch) < least:
+        state.best, run.best = epoch.number, weights_of(run.model)
+    state.epochs.append(epoch)
+    run.rates.observe(_watched(epoch))
+    state.schedule = run.rates.state()
+
+
+def weights_of(model: Any) -> Weights:
+    """A copy of a model's weights, in Keras's order; `get_weights` warns with numpy 2."""
+    return [np.array(keras().ops.convert_to_numpy(one.value)) for one in model.weights]
+
+
+def _save(folder: Path, run: _Run) -> None:
+    """Write the checkpoint: each file whole, and the notes last, which name the others."""
+    number = len(run.state.epochs)
+    model = folder / f"checkpoint-{number}.keras"
+    part = model.with_name(f".{number}.part.keras")
+    run.model.save(part)
+    part.replace(model)
+    stream = io.BytesIO()
+    np.savez(stream, *run.best)
+    keep(folder / f"best-{number}.npz", stream.getvalue())
+    notes = {"number": number, "task": run.task.model_dump(mode="json"), "state": asdict(run.state)}
+    keep(folder / _NOTES, json.dumps(notes).encode())
+    for old in (folder / f"checkpoint-{number - 1}.keras", folder / f"best-{number - 1}.npz"):
+        old.unlink(missing_ok=True)
+
+
+def _restored(run: _Run, folder: Path) -> bool:
+    """Go on from a checkpoint, if there is one of this task.
+
+    Raises:
+        FormatError: it is damaged.
+    """
+    path = folder / _NOTES
+    if not path.is_file():
+        return False
+    try:
+        notes = json.loads(path.read_text())
+        if notes["task"] != run.task.model_dump(mode="json"):
+            return False
+        number, state = notes["number"], notes["state"]
+        run.model = keras().saving.load_model(folder / f"checkpoint-{number}.keras")
+        with np.load(folder / f"best-{number}.npz") as kept:
+            run.best = [kept[name] for name in kept.files]
+        epochs = [Epoch(**one) for one in state.pop("epochs")]
+        run.state = _State(epochs, **state)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise FormatError(f"{path}: the checkpoint is damaged ({error}); begin anew with --fresh") from error
+    run.rates.restore(run.state.schedule)
+    return True
+
+
+def _tell(run: _Run, epoch: Epoch, report: Callable[[Progress], None] | None, tracker: Tracker) -> None:
+    figures = {f"validation_{name}": value for name, value in epoch.validation.items()}
+    tracker.metrics({"loss": epoch.loss, **figures}, epoch.number)
+    if report is not None:
+        steps = len(run.loader)
+        report(Progress(epoch.number, run.task.epochs, steps, steps, epoch.loss, epoch))

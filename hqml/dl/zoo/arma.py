@@ -1,0 +1,43 @@
+"""Autoregressive moving average of one time series."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hqml.dl import autoregression
+from hqml.dl.architecture import Architecture
+from hqml.dl.autoregression import AutoRegression
+from hqml.dl.signature import Signature
+from hqml.options import whole_number
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """
+    Attributes:
+        p: past values that count.
+        q: past errors that count.
+    """
+
+    p: int = 2
+    q: int = 1
+
+    def __post_init__(self) -> None:
+        whole_number("p", self.p, least=0)
+        whole_number("q", self.q, least=0)
+
+
+def build(parameters: Parameters, signature: Signature) -> AutoRegression:
+    """A model of the windows' length that forecasts as far as the targets reach."""
+    return autoregression.build((parameters.p, 0, parameters.q), signature)
+
+
+ARCHITECTURE = Architecture(
+    name="arma",
+    title="Autoregressive moving average",
+    source="Whittle, Hypothesis Testing in Time Series Analysis (1951)",
+    parameters=Parameters,
+    build=build,
+    scaled=False,
+    framework="statsmodels",
+)

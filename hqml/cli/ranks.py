@@ -39,8 +39,8 @@ def _names_mpi(arguments: Sequence[str]) -> bool:
 
 
 def _shares_a_study(arguments: Sequence[str]) -> bool:
-    """Ranks of `hqml compare` divide its cells among them, whatever the backends."""
-    return next((one for one in arguments if not one.startswith("-")), None) == "compare"
+    """Ranks of `hqml compare` divide its cells among them, and those of `hqml search` its trials."""
+    return next((one for one in arguments if not one.startswith("-")), None) in ("compare", "search")
 
 
 def as_rank(rank: int, work: Callable[[], int]) -> int:

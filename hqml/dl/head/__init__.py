@@ -1,0 +1,9 @@
+"""A deep network up to its last layer, and a support vector machine in its place whose dual a backend minimises: on a
+CPU, a GPU, MPI ranks or an annealer. `optimizer: {name: qubo-svm-head, ...}` of a task asks for it.
+
+Source: Tang, Deep Learning using Linear Support Vector Machines (2013), arXiv:1306.0239, of SVMs as heads; Willsch et
+al. (2020), doi:10.1016/j.cpc.2019.107006, of their dual as a QUBO.
+"""
+
+NAME = "qubo-svm-head"
+"""Of the optimiser."""

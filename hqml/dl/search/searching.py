@@ -1,0 +1,212 @@
+"""`search`: a task with a space in, the best of its trials out."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hqml.dl.defaults import completed
+from hqml.dl.libraries import library
+from hqml.dl.run import train
+from hqml.dl.search.found import Found, best_of, write_found
+from hqml.dl.search.space import best_task, distributions, with_values
+from hqml.dl.search.trials import Trials
+from hqml.dl.spec import SearchSpec, Task
+from hqml.errors import FormatError, HqmlError, ParameterError
+from hqml.tuning.storage import opened
+
+if TYPE_CHECKING:
+    from hqml.dl.progress import Progress
+
+JOURNAL = "journal.log"
+
+_HIGHER_IS_BETTER = ("accuracy", "balanced_accuracy", "auroc", "dice", "efficiency")
+_LOWER_IS_BETTER = ("loss", "rmse", "mae", "relative_l2", "energy_distance")
+
+_PAUSE = 1.0
+"""Seconds between two looks at the trials of other processes."""
+
+Report = Callable[[Found, "Progress | None"], None]
+"""Hears of each trial that has ended, and of the progress of this process's own."""
+
+
+class _Pruned(Exception):
+    """A trial is ended early."""
+
+
+def search(
+    task: Task,
+    folder: str | Path,
+    *,
+    base: str | Path = ".",
+    worker: int = 0,
+    report: Report | None = None,
+) -> Found:
+    """Try values for the keys of a task. Several processes, ranks or jobs that name the same folder share the trials.
+
+    Each trial trains on this process alone. Called again, a search goes on where it was stopped; with more trials in
+    its specification it tries more. Engine ray starts its processes itself.
+
+    Args:
+        task: with a `search`.
+        folder: gets the journal, trials.csv and best.yaml; it is made.
+        base: folder that paths of the task are relative to.
+        worker: number of this process among those that share the search, from 0, which waits for the others' trials.
+        report: hears how far the search is.
+
+    Raises:
+        ParameterError: the task has no search, or its figure is not known and has no direction.
+        FormatError: the journal cannot be opened, or is of another search.
+        HqmlError: all trials have failed.
+        LibraryMissing: Optuna, or Ray for engine ray, is not installed.
+    """
+    if task.search is None:
+        raise ParameterError(
+            "the task has no search; say what to look for, e.g. search: {space: {optimizer.rate: ...}}"
+        )
+    place = Path(folder)
+    place.mkdir(parents=True, exist_ok=True)
+    if task.search.engine == "ray":
+        from hqml.dl.search.ray_engine import search_by_ray
+
+        found = search_by_ray(task, task.search, place, Path(base))
+    else:
+        found = _Search(task, task.search, place, Path(base), worker, report).run()
+    write_found(found, place)
+    if found.best is None and any(trial.state == "failed" for trial in found.trials):
+        last = next(trial for trial in reversed(found.trials) if trial.state == "failed")
+        raise HqmlError(f"all trials have failed; trial {last.number} with: {last.error}")
+    return found
+
+
+def direction_of(search: SearchSpec) -> str:
+    """Which way the figure is better.
+
+    Raises:
+        ParameterError: it is not known.
+    """
+    figure = search.figure or "loss"
+    if search.direction is not None:
+        return search.direction
+    if figure in _HIGHER_IS_BETTER:
+        return "maximize"
+    if figure in _LOWER_IS_BETTER:
+        return "minimize"
+    raise ParameterError(f"search: say whether {figure!r} is better high or low: direction: maximize, or minimize")
+
+
+class _Search:
+    """One process of a search."""
+
+    def __init__(
+        self, task: Task, spec: SearchSpec, folder: Path, base: Path, worker: int, report: Report | None
+    ) -> None:
+        self.task, self.spec, self.base, self.worker, self.report = task, spec, base, worker, report
+        self.figure, self.direction = spec.figure or "loss", direction_of(spec)
+        self.optuna = library("optuna", "a search", "dl")
+        self.optuna.logging.set_verbosity(self.optuna.logging.WARNING)
+        study = opened(self.optuna, _storage(spec, folder, base), task.name, direction=self.direction)
+        study.sampler, study.pruner = _sampler(self.optuna, spec, task.seed, worker), _pruner(self.optuna, spec)
+        self.study = study
+        self.trials = Trials(study, self.optuna, spec.trials)
+        self._check_identity()
+
+    def run(self) -> Found:
+        """Try until the budget is used up; the first process then waits for the trials of the others."""
+        space = distributions(self.spec, self.optuna)
+        while (trial := self.trials.claim(space)) is not None:
+            self._try(trial)
+            self._tell(None)
+        while self.worker == 0 and self.trials.running():
+            time.sleep(_PAUSE)
+        return self._found()
+
+    def _try(self, trial: Any) -> None:
+        try:
+            figure = self._reached(trial)
+        except _Pruned:
+            self.trials.prune(trial)
+        except (HqmlError, ArithmeticError, RuntimeError) as error:  # torch's own errors, e.g. of memory, are the last
+            self.trials.fail(trial, str(error).splitlines()[0] if str(error) else type(error).__name__)
+        except BaseException:
+            self.trials.withdraw(trial)
+            raise
+        else:
+            self.trials.tell(trial, figure)
+
+    def _reached(self, trial: Any) -> float:
+        """What a trial's model reaches on the validation data, in its best epoch."""
+        task = with_values(self.task, trial.params)
+
+        def watch(progress: Progress) -> None:
+            self._tell(progress)
+            if progress.ended is not None and self.spec.prune:
+                trial.report(self._figure_of(progress.ended.validation), progress.ended.number)
+                if trial.should_prune():
+                    raise _Pruned
+
+        fitted = train(task, None, base=self.base, report=watch).fitted
+        if fitted.stopped == "interrupted":
+            raise KeyboardInterrupt
+        epoch = next((one for one in fitted.history if one.number == fitted.best), fitted.history[-1])
+        figure = self._figure_of(epoch.validation)
+        if not math.isfinite(figure):
+            raise ArithmeticError(f"{self.figure} is {figure}: training diverged")
+        return figure
+
+    def _figure_of(self, figures: Any) -> float:
+        if self.figure not in figures:
+            known = ", ".join(figures) or "none: data has no validation samples"
+            raise ParameterError(f"search: there is no figure {self.figure!r} of the validation data; known: {known}")
+        return float(figures[self.figure])
+
+    def _tell(self, progress: Progress | None) -> None:
+        if self.report is not None:
+            self.report(self._found() if progress is None else Found(None, self.figure, self.direction), progress)
+
+    def _found(self) -> Found:
+        trials = self.trials.listed()
+        best = best_of(trials, self.direction)
+        return Found(best_task(self.task, best.values) if best else None, self.figure, self.direction, tuple(trials))
+
+    def _check_identity(self) -> None:
+        """The trials of a study are of one task and one space."""
+        mine = completed(self.task, self.base).model_dump(mode="json", exclude={"run", "tracking", "search"})
+        mine["search"] = self.spec.model_dump(mode="json", include={"space", "figure", "direction"})
+        found = self.study.user_attrs.get("hqml task")
+        if found is None:
+            self.study.set_user_attr("hqml task", mine)
+        elif found != mine:
+            changed = ", ".join(sorted(key for key in mine if found.get(key) != mine[key]))
+            raise FormatError(
+                f"the search {self.task.name!r} of this storage had another {changed}; name another folder or storage"
+            )
+
+
+def _storage(spec: SearchSpec, folder: Path, base: Path) -> str:
+    if spec.storage is None:
+        return os.fspath(folder / JOURNAL)
+    return spec.storage if "://" in spec.storage else os.fspath(base / spec.storage)
+
+
+def _sampler(optuna: Any, spec: SearchSpec, seed: int, worker: int) -> Any:
+    """Processes of one search draw different values: each has a seed of its own."""
+    import numpy as np
+
+    own = int(np.random.SeedSequence([seed, worker]).generate_state(1)[0])
+    try:
+        if spec.engine == "qubo":
+            from hqml.tuning import QuboSampler
+
+            return QuboSampler(**{"backend": spec.backend, "seed": own, "constant_liar": True, **spec.parameters})
+        return optuna.samplers.TPESampler(**{"seed": own, "constant_liar": True, **spec.parameters})
+    except TypeError as error:
+        raise ParameterError(f"search: parameters: {error}") from error
+
+
+def _pruner(optuna: Any, spec: SearchSpec) -> Any:
+    return optuna.pruners.MedianPruner(n_warmup_steps=1) if spec.prune else optuna.pruners.NopPruner()

@@ -16,15 +16,20 @@ HPC_PACKAGES := slurm-wlm slurm-client slurmctld slurmd munge lmod shellcheck op
 # The study's seeds and time: `make study STUDY="--seeds 3 --budget 2m"`; a second run goes on where the first ended.
 STUDY ?=
 # What the tests need beside the base install.
-EXTRAS := test,hpc,dwave,geo,mpi,node,onnx,torch,tuning
+EXTRAS := test,clearml,dl,dwave,geo,hpc,keras,mlflow,mpi,node,onnx,torch,tuning
+# And what is needed of the wheel, without the tracking tools.
+EXTRAS_OF_WHEEL := test,dl,dwave,geo,hpc,mpi,node,onnx,torch,tuning
+# Processes that share the tests; those of one file stay together, since some share a server.
+WORKERS ?= 2
+LEAST_OF_ZOO ?= 20
 
-.PHONY: demo test test-wheel test-browser test-hpc msa lint bench study gallery clean
+.PHONY: demo test test-wheel test-browser test-hpc msa zoo lint bench study gallery clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python examples/landsat_demo.py
 
 test: $(VENV)/.test
-	$(BIN)/pytest --least $(LEAST)
+	$(BIN)/pytest --least $(LEAST) -n $(WORKERS) --dist loadfile
 
 # The wheel alone, in an environment of its own, from outside the tree: what a user gets.
 test-wheel:
@@ -32,7 +37,7 @@ test-wheel:
 	$(PYTHON) -m venv .venv-wheel
 	.venv-wheel/bin/python -m pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir build/wheel .
 	wheel=$$(echo build/wheel/hqml-*.whl) && \
-	  .venv-wheel/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt "$$wheel[$(EXTRAS)]"
+	  .venv-wheel/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt "$$wheel[$(EXTRAS_OF_WHEEL)]"
 	cd build/wheel && ../../.venv-wheel/bin/pytest --installed --least $(LEAST_OF_WHEEL) -m "not slow" -c ../../pyproject.toml --rootdir ../.. \
 	  $(OF_WHEEL:%=../../tests/test_%.py)
 
@@ -64,6 +69,10 @@ bench: $(VENV)/.bench
 # K2000, G22 and Landsat on all local backends and a quantum node: out/study/study.html.
 study: $(VENV)/.test
 	$(BIN)/python benchmarks/study/run.py $(STUDY)
+
+# All model families on their tasks, each better than a simple baseline: out/zoo/table.md.
+zoo: $(VENV)/.test
+	$(BIN)/pytest --least $(LEAST_OF_ZOO) -n $(WORKERS) tests/zoo
 
 gallery: $(VENV)/.test
 	$(BIN)/python docs/gallery.py

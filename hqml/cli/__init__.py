@@ -10,7 +10,22 @@ from collections.abc import Sequence
 
 import click
 
-from hqml.cli import backends, compare, container, fit, job, kernel, map, node, predict, site, solve
+from hqml.cli import (
+    backends,
+    compare,
+    container,
+    fit,
+    job,
+    kernel,
+    map,
+    model,
+    node,
+    predict,
+    search,
+    site,
+    solve,
+    train,
+)
 from hqml.cli.failures import reported
 from hqml.cli.ranks import as_rank, rank_of
 
@@ -64,5 +79,5 @@ def hqml(context: click.Context, /, debug: bool) -> None:
         click.echo(context.get_help())
 
 
-for _room in (backends, solve, fit, predict, map, compare, node, job, site, kernel, container):
+for _room in (backends, solve, fit, predict, train, search, model, map, compare, node, job, site, kernel, container):
     hqml.add_command(_room.command)

@@ -97,7 +97,9 @@ def _work_failed(error: Exception) -> bool:
         from hqml.hpc.runs.refusals import Refused
 
         return not isinstance(error, Refused)
-    return type(error) is BackendError or isinstance(error, ServiceError)
+    if isinstance(error, BackendError):
+        return type(error) is BackendError or isinstance(error, ServiceError)
+    return isinstance(error, HqmlError) and isinstance(error, ArithmeticError | RuntimeError)  # training, or its export
 
 
 def _help_of(error: click.ClickException) -> str:

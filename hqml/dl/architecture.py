@@ -26,7 +26,11 @@ class Architecture:
         rate: learning rate of the paper, for `optimizer`.
         optimizer: of the paper.
         scaled: whether inputs and targets are standardised unless a specification says otherwise.
+        channels_first: whether samples of two axes are (channels, points) and not (steps, features): the axis whose
+            entries each have a scale of their own.
         framework: who trains it.
+        begin: (module, inputs) -> None, before the first step of training: gives weights values that follow from some
+            training inputs, (samples, *x), as the module sees them, e.g. the centres of RBF; None: there are none.
     """
 
     name: str
@@ -39,4 +43,6 @@ class Architecture:
     rate: float = 1e-3
     optimizer: str = "adam"
     scaled: bool = True
+    channels_first: bool = False
     framework: Literal["torch", "keras", "statsmodels"] = "torch"
+    begin: Callable[[Any, Any], None] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -32,11 +33,11 @@ class Group(Protocol):
     def device(self) -> torch.device: ...
 
     def wrap(self, module: nn.Module) -> Any:
-        """A module whose gradients are means over the ranks, and whose weights begin as those of rank 0."""
+        """A module whose weights begin as those of rank 0; with DDP its gradients are means over the ranks."""
         ...
 
-    def optimizer(self, optimizer: torch.optim.Optimizer, module: nn.Module) -> Any:
-        """The optimiser as the strategy wants it; Horovod wraps it."""
+    def reduce(self, weights: Iterable[nn.Parameter]) -> None:
+        """Gradients become means over the ranks, unless the wrapped module saw to it in the backward pass."""
         ...
 
     def without_sync(self, module: Any) -> AbstractContextManager[None]:

@@ -22,11 +22,13 @@ class Objective(nn.Module):
         phases: names of the parts that have an optimiser of their own, in the order in which a step sees to them.
         figure: name of the figure of `measure` that says how good the model is.
         higher_is_better: of that figure.
+        roots: figures of `measure` that are roots of a mean: over several batches, their squares are averaged.
     """
 
     phases: ClassVar[tuple[str, ...]] = ("model",)
     figure: str = "loss"
     higher_is_better: bool = False
+    roots: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()

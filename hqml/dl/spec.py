@@ -1,13 +1,14 @@
 """What a deep-learning task is: a model family, data, a loss, how it is minimised, and where. Needs pydantic.
 
-`hqml.dl.spec_file` reads it from YAML; `Task.model_dump_json` and `Task.model_validate_json` carry it in ONNX files.
+`hqml.dl.spec_file` reads it from YAML; `Task.model_dump_json(by_alias=True)` and `Task.model_validate_json` carry it in
+ONNX files.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from hqml.durations import in_seconds
 from hqml.specs.model import Spec
@@ -129,7 +130,7 @@ class TrackingSpec(Spec):
         uri: of the MLflow server or store, e.g. http://localhost:5000 or sqlite:///runs.db; ClearML reads its own file.
         experiment: of MLflow, or project of ClearML; None: the task's name.
         register: name under which the model is registered; None: the task's name.
-        offline: ClearML writes a folder that is sent later.
+        offline: the run is kept in its folder and sent later: by `hqml model push` (MLflow), by ClearML's import.
     """
 
     tool: Literal["mlflow", "clearml"]
@@ -175,6 +176,15 @@ class RangeSpec(Spec):
     step: int | float | None = None
 
 
+def _of_space(values: Any) -> str:
+    return "<choices>" if isinstance(values, list) else "<range>"
+
+
+Values: TypeAlias = Annotated[
+    Annotated[RangeSpec, Tag("<range>")] | Annotated[list[Scalar], Tag("<choices>")], Discriminator(_of_space)
+]
+
+
 class SearchSpec(Spec):
     """What `hqml search` looks for.
 
@@ -190,7 +200,7 @@ class SearchSpec(Spec):
         parameters: of the engine's sampler.
     """
 
-    space: dict[str, RangeSpec | list[Scalar]]
+    space: dict[str, Values]
     trials: Count = 20
     engine: Literal["optuna", "qubo", "ray"] = "optuna"
     figure: str | None = None

@@ -66,7 +66,8 @@ class Trained:
         fitted: the model and its figures.
         folder: that holds model.onnx, task.yaml, history.csv, result.json and checkpoint.pt; None where none was named.
         onnx: the model's file.
-        onnx_error: largest difference of onnxruntime's predictions from the framework's, relative to max(1, |value|).
+        onnx_error: largest difference of onnxruntime's predictions from the framework's, as
+            `hqml.dl.exchange.checking.checked` measures it; None where none was written.
     """
 
     task: Task

@@ -16,6 +16,7 @@ DATASETS = Names(
         "flow-fields": "flow_fields",
         "burgers": "burgers",
         "burgers-points": "burgers_points",
+        "heat-points": "heat_points",
         "darcy": "darcy",
         "sunspots": "sunspots",
         "pendulum": "pendulum",

@@ -34,12 +34,10 @@ def make(parameters: Parameters) -> Splits:
 
 def baseline(splits: Splits) -> Baseline:
     """Accuracy of the nearest mean of a class."""
-    from sklearn.neighbors import NearestCentroid
-
     train, test = (one.read(np.arange(len(one))) for one in (splits.train, splits.test))
-    return Baseline(
-        "nearest class mean", float(NearestCentroid().fit(train["x"], train["y"]).score(test["x"], test["y"]))
-    )
+    means = np.array([train["x"][train["y"] == digit].mean(axis=0) for digit in range(10)])
+    distances = np.linalg.norm(test["x"][:, None] - means, axis=2)
+    return Baseline("nearest class mean", float((distances.argmin(axis=1) == test["y"]).mean()))
 
 
 DATASET = Dataset(

@@ -49,10 +49,16 @@ class Mlp(nn.Module):
         for before, after in itertools.pairwise(widths):
             layers += [nn.Linear(before, after), ACTIVATIONS[parameters.activation]()]
             layers += [nn.Dropout(parameters.dropout)] if parameters.dropout else []
-        self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], math.prod(y)))
+        self.hidden = nn.Sequential(*layers)
+        self.last = nn.Linear(widths[-1], math.prod(y))
+
+    def features(self, x: Tensor) -> Tensor:
+        """What the last layer sees."""
+        found: Tensor = self.hidden(x)
+        return found
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.reshape(self.layers(x), (-1, *self.y))
+        return torch.reshape(self.last(self.features(x)), (-1, *self.y))
 
 
 def build(parameters: Parameters, signature: Signature) -> Mlp:

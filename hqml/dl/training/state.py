@@ -1,0 +1,155 @@
+"""The file from which training goes on as if it had never stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hqml.dl.spec import Task
+from hqml.dl.trained import Epoch
+from hqml.errors import FormatError, ParameterError
+from hqml.files import replacing
+
+FILE = "checkpoint.pt"
+
+_VERSION = 1
+
+_FREE = {"name", "epochs", "checkpoint_every", "early_stopping", "distribution", "tracking", "run", "search"}
+"""Keys of a task that may change before it goes on."""
+
+_FREE_DATA = {"limit_mb", "stage"}
+
+
+@dataclass
+class Position:
+    """Where training is, between two steps.
+
+    Attributes:
+        history: epochs that are over.
+        step: steps of the present one that are done.
+        loss: of their samples, added up: (), float64.
+        samples: that it is of.
+        seconds: that the present epoch took.
+    """
+
+    history: list[Epoch] = field(default_factory=list)
+    step: int = 0
+    loss: Tensor = field(default_factory=lambda: torch.zeros((), dtype=torch.float64))
+    samples: int = 0
+    seconds: float = 0.0
+
+    @property
+    def epoch(self) -> int:
+        """Number of the present one."""
+        return len(self.history) + 1
+
+
+@dataclass(frozen=True)
+class State:
+    """All that a checkpoint holds.
+
+    Attributes:
+        task: whose it is.
+        position: where it was.
+        weights: of the objective.
+        best: weights of the best epoch; None: none is over.
+        others: states of optimisers, by phase, of the schedule ("rates") and of loss scaling ("scaler").
+        chance: of `randomness.gathered`.
+    """
+
+    task: Task
+    position: Position
+    weights: Mapping[str, Tensor]
+    best: Mapping[str, Tensor] | None
+    others: Mapping[str, Any]
+    chance: Tensor
+
+
+def write_state(path: Path, state: State) -> None:
+    """Write a checkpoint, whole or not at all; a loss of power leaves the one before.
+
+    Raises:
+        FormatError: it cannot be written.
+    """
+    position = state.position
+    content = {
+        "hqml": _VERSION,
+        "task": _fixed(state.task),
+        "history": [_plain(epoch) for epoch in position.history],
+        "step": position.step,
+        "loss": position.loss.cpu(),
+        "samples": position.samples,
+        "seconds": position.seconds,
+        "weights": dict(state.weights),
+        "best": None if state.best is None else dict(state.best),
+        "others": dict(state.others),
+        "chance": state.chance,
+    }
+    with replacing(path) as file:
+        try:
+            torch.save(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        except (OSError, RuntimeError) as error:  # torch wraps what the file system says
+            raise FormatError(f"cannot write {path}: {error}") from error
+
+
+def read_state(path: Path, task: Task) -> State | None:
+    """Read the checkpoint of a task; None: there is none. It runs no code of the file.
+
+    Raises:
+        FormatError: it is damaged, or of a newer hqml.
+        ParameterError: it is of another task.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        return None
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        raise FormatError(f"{path} is no checkpoint, or a damaged one; remove it, or begin anew (--fresh)") from error
+    if not isinstance(content, dict) or content.get("hqml") != _VERSION:
+        raise FormatError(f"{path} is no checkpoint that this version of hqml reads; begin anew (--fresh)")
+    _check_task(path, content["task"], _fixed(task))
+    history = [Epoch(**epoch) for epoch in content["history"]]
+    position = Position(history, **{name: content[name] for name in ("step", "loss", "samples", "seconds")})
+    return State(task, position, content["weights"], content["best"], content["others"], content["chance"])
+
+
+def _plain(epoch: Epoch) -> dict[str, Any]:
+    return {**asdict(epoch), "validation": dict(epoch.validation)}
+
+
+def _fixed(task: Task) -> str:
+    """What has to be the same when training goes on, as JSON."""
+    content = task.model_dump(mode="json", exclude=_FREE)
+    content["data"] = {key: value for key, value in content["data"].items() if key not in _FREE_DATA}
+    del content["model"]["file"]  # whose weights training began with: it may have moved since
+    return json.dumps(content, sort_keys=True)
+
+
+def _check_task(path: Path, before: str, now: str) -> None:
+    if before == now:
+        return
+    old, new = _flat(json.loads(before)), _flat(json.loads(now))
+    key = min(key for key in {*old, *new} if old.get(key) != new.get(key))
+    raise ParameterError(
+        f"{path} is of a task with {key}: {json.dumps(old.get(key))}, not {json.dumps(new.get(key))}; "
+        "name another folder (--out), or begin anew (--fresh)"
+    )
+
+
+def _flat(content: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    """Values by dotted names, without the word `parameters`, which users do not write."""
+    found: dict[str, Any] = {}
+    for key, value in content.items():
+        name = before if key == "parameters" else f"{before}{key}."
+        found |= _flat(value, name) if isinstance(value, dict) else {f"{before}{key}": value}
+    return found

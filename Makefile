@@ -21,7 +21,7 @@ EXTRAS := test,clearml,dl,dwave,geo,hpc,keras,mlflow,mpi,node,onnx,torch,tuning
 EXTRAS_OF_WHEEL := test,dl,dwave,geo,hpc,mpi,node,onnx,torch,tuning
 # Processes that share the tests; those of one file stay together, since some share a server.
 WORKERS ?= 2
-LEAST_OF_ZOO ?= 20
+LEAST_OF_ZOO ?= 21
 
 .PHONY: demo test test-wheel test-browser test-hpc msa zoo lint bench study gallery clean
 
@@ -72,7 +72,7 @@ study: $(VENV)/.test
 
 # All model families on their tasks, each better than a simple baseline: out/zoo/table.md.
 zoo: $(VENV)/.test
-	$(BIN)/pytest --least $(LEAST_OF_ZOO) -n $(WORKERS) tests/zoo
+	$(BIN)/pytest --least $(LEAST_OF_ZOO) -n $(WORKERS) --show-capture=no tests/zoo
 
 gallery: $(VENV)/.test
 	$(BIN)/python docs/gallery.py

@@ -34,13 +34,14 @@ FEATURES = (
 # Particle Data Group, Phys. Rev. D 110 (2024) 030001: masses and widths in TeV.
 _MASS = {"W": 80.369e-3, "Z": 91.188e-3, "top": 172.57e-3}
 _WIDTH = {"W": 2.085e-3, "Z": 2.4955e-3, "top": 1.42e-3}
-_COUPLING = 0.12  # of the strong force, at the mass of the Z
+_COUPLING = 0.2  # of the strong force at about 6 GeV, between the hard and the soft end of the radiation
 _QUARK, _GLUON = 4 / 3, 3.0  # colour factors
 _RADIUS = 0.8  # of the jets, in eta and phi
 _SMALLEST_ANGLE, _SMALLEST_SHARE = 0.01, 0.005
 _HADRONS = 3.0  # mean number, beside the first, of a quark or gluon that no longer radiates
 _KICK = 0.35e-3  # TeV across the axis, of a hadron
 _RESOLUTION = 0.05
+_NOTHING = 1e-12  # TeV, instead of 0, to divide by
 
 
 @dataclass(frozen=True)
@@ -215,12 +216,13 @@ def features(table: Array, axis: Array) -> npt.NDArray[np.float32]:
     spread = np.stack([d_eta, d_phi], axis=2)
     tensor = np.einsum("jp,jpa,jpb->jab", pt, spread, spread)
     main = np.linalg.eigh(tensor)[1][:, :, 1]
+    main = np.where(main[:, :1] < 0, -main, main)  # an axis has two directions; not LAPACK shall choose
     along = d_eta * main[:, :1] + d_phi * main[:, 1:]
     across = d_phi * main[:, :1] - d_eta * main[:, 1:]
-    length = np.maximum(energy, 1e-12)
-    cosine = (momentum * jet).sum(2) / (length * np.linalg.norm(jet, axis=2))
-    columns = [*np.moveaxis(momentum, 2, 0), energy, energy / energy.sum(1, keepdims=True)]
-    columns += [pt, pt / np.hypot(jet[..., 0], jet[..., 1]), eta, d_eta, along]
+    length, size = np.maximum(energy, _NOTHING), np.maximum(np.linalg.norm(jet, axis=2), _NOTHING)
+    cosine = (momentum * jet).sum(2) / (length * size)
+    columns = [*np.moveaxis(momentum, 2, 0), energy, energy / np.maximum(energy.sum(1, keepdims=True), _NOTHING)]
+    columns += [pt, pt / np.maximum(np.hypot(jet[..., 0], jet[..., 1]), _NOTHING), eta, d_eta, along]
     columns += [phi, d_phi, across, np.hypot(d_eta, d_phi), momentum[..., 2] / length, cosine]
     return np.asarray(np.stack(columns, axis=2) * (pt > 0)[..., None], np.float32)
 

@@ -25,20 +25,21 @@ def evaluate(objective: Objective, source: Source, batch: int, group: Group, pre
         return {}
     alone = len(source) < group.size or batch < group.size  # too few to share: each rank looks at them all
     rank, size = (0, 1) if alone else (group.rank, group.size)
-    sums: dict[str, torch.Tensor] = {}
+    names: list[str] = []
+    sums, count = torch.zeros((), dtype=torch.float64, device=group.device), 0
     objective.eval()
     for arrays in Loader(source, batch, rank=rank, size=size, shuffle=False).epoch(0):
         tensors = precision.tensors(arrays)
         figures = objective.measure(tensors)
-        for name, value in {**figures, "": torch.ones(())}.items():
-            value = value.detach().to(group.device, torch.float64)
-            mean = value.square() if name in objective.roots else value
-            sums[name] = sums.get(name, 0.0) + mean * len(tensors["x"])
+        names, samples = list(figures), len(tensors["x"])
+        means = [value.square() if name in objective.roots else value for name, value in figures.items()]
+        sums = sums + torch.stack([mean.detach().to(group.device, torch.float64) for mean in means]) * samples
+        count += samples
     objective.train()
-    together = torch.stack(list(sums.values()))
-    values = (together if alone else group.sum(together)).cpu()
-    means = dict(zip(sums, (values / values[-1]).tolist(), strict=True))
-    return {name: mean**0.5 if name in objective.roots else mean for name, mean in means.items() if name}
+    together = torch.cat([sums, torch.tensor([count], dtype=torch.float64, device=group.device)])
+    *totals, total = (together if alone else group.sum(together)).tolist()
+    over_all = dict(zip(names, (one / total for one in totals), strict=True))
+    return {name: mean**0.5 if name in objective.roots else mean for name, mean in over_all.items()}
 
 
 @torch.no_grad()

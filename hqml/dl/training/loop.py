@@ -142,15 +142,18 @@ class Training:
 
     def _mean_loss(self) -> float:
         """Of the epoch's samples, on all ranks; NaN where the phase that tells was not due in it."""
-        position = self.position
-        samples = torch.tensor(position.samples, dtype=torch.float64, device=self.group.device)
-        loss, count = self.group.sum(torch.stack([position.loss, samples])).tolist()
+        loss, count = self.group.sum(self._total()).tolist()
         if count and not math.isfinite(loss):
             raise Diverged(
-                f"the loss of epoch {position.epoch} is {loss}: training diverged; lower optimizer.rate, set clip, or "
-                "name a precision of more digits"
+                f"the loss of epoch {self.position.epoch} is {loss}: training diverged; lower optimizer.rate, set "
+                "clip, or name a precision of more digits"
             )
         return float(loss / count) if count else math.nan
+
+    def _total(self) -> Tensor:
+        """Losses and samples of this rank in the present epoch: (2,), float64."""
+        samples = torch.tensor(self.position.samples, dtype=torch.float64, device=self.group.device)
+        return torch.stack([self.position.loss, samples])
 
     def _record(self, epoch: Epoch) -> None:
         history = [*self.position.history, epoch]
@@ -185,14 +188,13 @@ class Training:
         if self.path is None:
             return
         began = time.monotonic()
-        loss = self.group.sum(self.position.loss)  # of all ranks; whoever goes on gives it to rank 0
-        samples = self.group.sum(torch.tensor(self.position.samples, device=self.group.device))
-        chance = randomness.gathered(self.group)
+        totals = randomness.gathered(self._total(), self.group)
+        chance = randomness.gathered(randomness.state(self.group.device), self.group)
         share_buffers(self.objective, self.group)
         if self.group.rank == 0:
-            position = replace(self.position, loss=loss, samples=int(samples))
             others = {"rates": self.rates.state(), **self.stepper.state()}
-            write_state(self.path, State(self.task, position, self.objective.state_dict(), self.best, others, chance))
+            weights = self.objective.state_dict()
+            write_state(self.path, State(self.task, self.position, totals, weights, self.best, others, chance))
         self.group.barrier()  # a launcher that sees a rank end would kill the one that writes
         self._saved = time.monotonic()
         self._save_seconds = self._saved - began
@@ -211,9 +213,8 @@ class Training:
         self.stepper.restore(state.others)
         self.rates.restore(state.others["rates"])
         self.best = state.best
-        first = self.group.rank == 0
-        loss = position.loss.to(self.group.device) if first else torch.zeros_like(self.position.loss)
-        self.position = replace(position, loss=loss, samples=position.samples if first else 0)
+        loss, samples = _share_of(state.totals, self.group)
+        self.position = replace(position, loss=loss.clone().to(self.group.device), samples=int(samples))
         randomness.restore(state.chance, self.group)
 
     def _check_same(self, number: int) -> None:
@@ -222,6 +223,13 @@ class Training:
             raise HostError(
                 f"the ranks found different checkpoints at {self.path}; name a folder that all nodes share (--out)"
             )
+
+
+def _share_of(totals: Tensor, group: Group) -> Tensor:
+    """This rank's own, so that sums are rounded as ever; where there were other ranks, the first has them all."""
+    if len(totals) == group.size:
+        return totals[group.rank]
+    return totals.sum(0) if group.rank == 0 else torch.zeros_like(totals[0])
 
 
 def micro_batch(task: Task) -> int:

@@ -59,11 +59,8 @@ class Precision:
         return tensor.to(self.device, dtype, non_blocking=True)
 
 
-def pieces(batch: Mapping[str, Tensor], number: int) -> Iterator[tuple[dict[str, Tensor], float]]:
+def pieces(batch: Mapping[str, Tensor], number: int) -> Iterator[tuple[Mapping[str, Tensor], float]]:
     """Parts of a batch, nearly equal in size and none empty, each with its share of the samples."""
-    if number == 1:
-        yield dict(batch), 1.0
-        return
     total = len(batch["x"])
     bounds = np.linspace(0, total, min(number, total) + 1).astype(int).tolist()
     for low, high in itertools.pairwise(bounds):

@@ -43,17 +43,17 @@ def reseed(seed: int, rank: int) -> None:
     torch.manual_seed(int(number) % 2**63)
 
 
-def gathered(group: Group) -> Tensor:
-    """States of the generators of all ranks: (ranks, bytes), uint8. All ranks call this."""
-    state = _state(group.device)
-    everyone = torch.zeros((group.size, len(state)), dtype=torch.int32, device=group.device)
-    everyone[group.rank] = state.to(group.device, torch.int32)
-    return group.sum(everyone).to("cpu", torch.uint8)
+def gathered(row: Tensor, group: Group) -> Tensor:
+    """Rows of all ranks, on the CPU: (ranks, numbers). All ranks call this, with as many numbers."""
+    dtype = torch.int32 if row.dtype == torch.uint8 else row.dtype  # the sum of bytes is no byte to every library
+    everyone = torch.zeros((group.size, len(row)), dtype=dtype, device=group.device)
+    everyone[group.rank] = row.to(group.device, dtype)
+    return group.sum(everyone).to("cpu", row.dtype)
 
 
 def restore(states: Tensor, group: Group) -> None:
-    """Go on from states of `gathered`. A rank that was not there then keeps its own."""
-    if group.rank >= len(states) or states.shape[1] != len(_state(group.device)):
+    """Go on from gathered states. A rank that was not there then keeps its own."""
+    if group.rank >= len(states) or states.shape[1] != len(state(group.device)):
         return
     cpu = len(torch.get_rng_state())
     torch.set_rng_state(states[group.rank, :cpu].clone())
@@ -61,7 +61,8 @@ def restore(states: Tensor, group: Group) -> None:
         torch.cuda.set_rng_state(states[group.rank, cpu:].clone(), group.device)
 
 
-def _state(device: torch.device) -> Tensor:
+def state(device: torch.device) -> Tensor:
+    """Of the generators that a rank draws from: (bytes,), uint8."""
     parts = [torch.get_rng_state()]
     if device.type == "cuda":
         parts.append(torch.cuda.get_rng_state(device))

@@ -30,12 +30,12 @@ _FREE_DATA = {"limit_mb", "stage"}
 
 @dataclass
 class Position:
-    """Where training is, between two steps.
+    """Where training is on a rank, between two steps.
 
     Attributes:
         history: epochs that are over.
         step: steps of the present one that are done.
-        loss: of their samples, added up: (), float64.
+        loss: of this rank's samples in them, added up: (), float64.
         samples: that it is of.
         seconds: that the present epoch took.
     """
@@ -58,7 +58,8 @@ class State:
 
     Attributes:
         task: whose it is.
-        position: where it was.
+        position: where it was, without what is in `totals`.
+        totals: losses and samples of the present epoch, of each rank: (ranks, 2), float64.
         weights: of the objective.
         best: weights of the best epoch; None: none is over.
         others: states of optimisers, by phase, of the schedule ("rates") and of loss scaling ("scaler").
@@ -67,6 +68,7 @@ class State:
 
     task: Task
     position: Position
+    totals: Tensor
     weights: Mapping[str, Tensor]
     best: Mapping[str, Tensor] | None
     others: Mapping[str, Any]
@@ -85,8 +87,7 @@ def write_state(path: Path, state: State) -> None:
         "task": _fixed(state.task),
         "history": [_plain(epoch) for epoch in position.history],
         "step": position.step,
-        "loss": position.loss.cpu(),
-        "samples": position.samples,
+        "totals": state.totals,
         "seconds": position.seconds,
         "weights": dict(state.weights),
         "best": None if state.best is None else dict(state.best),
@@ -119,8 +120,9 @@ def read_state(path: Path, task: Task) -> State | None:
         raise FormatError(f"{path} is no checkpoint that this version of hqml reads; begin anew (--fresh)")
     _check_task(path, content["task"], _fixed(task))
     history = [Epoch(**epoch) for epoch in content["history"]]
-    position = Position(history, **{name: content[name] for name in ("step", "loss", "samples", "seconds")})
-    return State(task, position, content["weights"], content["best"], content["others"], content["chance"])
+    position = Position(history, **{name: content[name] for name in ("step", "seconds")})
+    others = {name: content[name] for name in ("totals", "weights", "best", "others", "chance")}
+    return State(task, position, **others)
 
 
 def _plain(epoch: Epoch) -> dict[str, Any]:

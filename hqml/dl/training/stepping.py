@@ -107,7 +107,7 @@ class Stepper:
     def _gradients(self, batch: Mapping[str, Tensor], phase: str, weight: float) -> Tensor:
         """Of the mean loss over the batch of all ranks, in each weight's `grad`; returns this rank's mean loss."""
         scaler, losses = self.precision.scaler, []
-        parts = list(pieces(batch, self.accumulate))
+        parts = [(batch, 1.0)] if self.accumulate == 1 else list(pieces(batch, self.accumulate))
         for number, (part, share) in enumerate(parts, 1):
             with nullcontext() if number == len(parts) else self.group.without_sync(self.module):
                 with self.precision.block():

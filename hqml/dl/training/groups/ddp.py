@@ -12,6 +12,7 @@ from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from hqml.dl.training.groups.ranks import Place
+from hqml.dl.training.groups.statistics import keeps_statistics
 from hqml.errors import HostError
 
 _PATIENCE = timedelta(minutes=30)  # as nccl's default is not: the first rank may stage data while others wait
@@ -33,6 +34,7 @@ class Ddp:
         return DistributedDataParallel(
             module,
             device_ids=[self.device.index] if on_gpu else None,
+            broadcast_buffers=keeps_statistics(module),
             find_unused_parameters=len(phases) > 1,  # a phase has no gradient for the weights of the others
         )
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from hqml.dl.libraries import library
 from hqml.dl.training.groups.ranks import Place
+from hqml.dl.training.groups.statistics import keeps_statistics
 from hqml.errors import ParameterError
 
 
@@ -37,7 +38,7 @@ class Horovod:
 
     def wrap(self, module: nn.Module) -> Any:
         self._library.broadcast_parameters(module.state_dict(), root_rank=0)
-        if any(True for _ in module.buffers()):
+        if keeps_statistics(module):
             module.register_forward_pre_hook(self._same_buffers)
         return module
 

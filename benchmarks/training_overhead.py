@@ -16,6 +16,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -106,13 +107,15 @@ def measure(name: str, repeats: int) -> dict[str, Any]:
         "epochs": case["epochs"], "optimizer": {"name": "adam", "rate": 1e-3},
     })  # fmt: skip
     signature = signature_of(splits)
-    plain, ours, kept = [], [], []
+    plain: list[float] = []
+    ours: list[float] = []
+    kept: list[float] = []
     for turn in range(repeats + 1):
         with tempfile.TemporaryDirectory() as folder:
-            runs = [
+            runs: list[tuple[list[float], Callable[[], Any]]] = [
                 (plain, lambda: by_hand(task, splits)()),
                 (ours, lambda: fit(task, splits, signature)),
-                (kept, lambda folder=folder: fit(task, splits, signature, folder=folder)),
+                (kept, partial(fit, task, splits, signature, folder=folder)),
             ]
             for into, run in runs if turn % 2 else reversed(runs):
                 into.append(seconds(run))

@@ -38,7 +38,7 @@ CASES: dict[str, dict[str, Any]] = {
 
 
 def task(case: str, **keys: Any) -> Task:
-    shared = {"name": "t", "data": {"source": "digits", "batch": 25}, "epochs": 3, "precision": "float64"}
+    shared = {"name": "t", "data": {"source": "digits", "batch": 25}, "epochs": 2, "precision": "float64"}
     return Task.model_validate({**shared, **CASES.get(case, {}), **keys})
 
 

@@ -221,6 +221,20 @@ def test_after_a_crash_training_goes_on_as_if_nothing_had_been(splits: Splits, t
     assert watched.reads < 24  # and not from the begin
 
 
+def test_statistics_of_batch_normalisation_go_on_too(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(40, 1, 8, 8)).astype(np.float32), rng.integers(0, 2, 40)
+    parts = [ArraySource({"x": x[at], "y": y[at]}, ("a", "b")) for at in (slice(0, 24), slice(24, 32), slice(32, 40))]
+    keys: dict[str, Any] = {"model": {"family": "resnet", "depth": 18, "width": 4}, "checkpoint_every": 1e-9}
+    keys |= {"data": {"source": "digits", "batch": 8}, "epochs": 2}
+    broken = Watched(parts[0], 8, crash, classes=("a", "b"))
+    with pytest.raises(OSError, match="disk"):
+        trained(Splits(broken, *parts[1:]), **keys, folder=tmp_path)
+    again, whole = trained(Splits(*parts), **keys, folder=tmp_path), trained(Splits(*parts), **keys)
+    assert curve(again) == curve(whole)
+    assert weights_equal(again, whole)
+
+
 def test_a_signal_saves_the_state_and_ends_with_75(splits: Splits, tmp_path: Path) -> None:
     def ask() -> None:
         os.kill(os.getpid(), signal.SIGUSR1)

@@ -110,10 +110,11 @@ def _arguments(spec: str, out: str | None, pairs: Sequence[str]) -> list[str]:
 def _train(task: Task, places: Places, spec: str, out: str | None, *, fresh: bool, lines: bool, as_json: bool) -> None:
     from hqml.dl.checks import check_here
     from hqml.dl.run import train
+    from hqml.dl.training.groups.ranks import place_in
 
     check_here(task, places)
     folder = Path(spec).parent / f"{task.name}{SUFFIX}" if out is None else Path(out)
-    speaks = os.environ.get("RANK", "0") == "0"
+    speaks = place_in(os.environ).rank == 0
     told = _Told(task.name, lines=lines)
     with told.bar() if speaks and not lines and sys.stderr.isatty() else nullcontext():
         trained = train(task, folder, base=Path(spec).parent, resume=not fresh, report=told if speaks else None)

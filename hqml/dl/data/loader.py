@@ -55,6 +55,7 @@ class Loader:
         self.seed, self.shuffle = seed, shuffle
         self.prefetch = whole_number("prefetch", prefetch, least=0)
         self.steps = steps_of(len(source), whole_number("batch", batch), size)
+        self._streamed_source = source if isinstance(source, Streamed) else None  # asked for once: it is slow
 
     def __len__(self) -> int:
         """Steps of an epoch."""
@@ -63,7 +64,7 @@ class Loader:
     def samples(self, step: int) -> int:
         """Samples of a step, of all ranks together; `step` counts from 0."""
         total = len(self.source)
-        if not isinstance(self.source, Streamed):
+        if self._streamed_source is None:
             return int(np.diff(cuts(total, self.steps))[step])
         shards = np.diff(cuts(total, self.size))
         return sum(int(np.diff(cuts(int(shard), self.steps))[step]) for shard in shards)
@@ -73,8 +74,8 @@ class Loader:
 
         Every rank calls this with the same numbers. Close the iterator if it is not used up, to end its threads.
         """
-        if isinstance(self.source, Streamed):
-            batches = self._streamed(self.source, number, start)
+        if self._streamed_source is not None:
+            batches = self._streamed(self._streamed_source, number, start)
         else:
             batches = self._read(number, start)
         return ahead(batches, self.prefetch) if self._worth_a_thread() else batches

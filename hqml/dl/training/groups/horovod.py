@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
+from importlib import import_module
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from hqml.dl.libraries import library
+from hqml.dl.libraries import LibraryMissing
 from hqml.dl.training.groups.ranks import Place
 from hqml.dl.training.groups.statistics import keeps_statistics
 from hqml.errors import ParameterError
@@ -25,7 +26,7 @@ class Horovod:
     def __init__(self, place: Place) -> None:
         from hqml.dl.training.groups.opening import device_for
 
-        self._library = library("horovod.torch", "distribution: horovod", "horovod")
+        self._library = _horovod()
         self._library.init()
         self.rank, self.size = int(self._library.rank()), int(self._library.size())
         self.local_rank = int(self._library.local_rank())
@@ -67,3 +68,17 @@ class Horovod:
 
     def close(self) -> None:
         self._library.shutdown()
+
+
+def _horovod() -> Any:
+    """
+    Raises:
+        LibraryMissing: it is not installed.
+    """
+    try:
+        return import_module("horovod.torch")
+    except ImportError as missing:
+        raise LibraryMissing(
+            "distribution: horovod needs Horovod, which has no wheels; docs/dl/training.md says how to build it, or write "
+            "distribution: ddp"
+        ) from missing

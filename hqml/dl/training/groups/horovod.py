@@ -79,6 +79,6 @@ def _horovod() -> Any:
         return import_module("horovod.torch")
     except ImportError as missing:
         raise LibraryMissing(
-            "distribution: horovod needs Horovod, which has no wheels; docs/dl/training.md says how to build it, or write "
-            "distribution: ddp"
+            "distribution: horovod needs Horovod, which has no wheels; docs/dl/training.md says how to build it; or "
+            "write distribution: ddp"
         ) from missing

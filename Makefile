@@ -11,7 +11,7 @@ LEAST_OF_WHEEL ?= 2000
 OF_WHEEL := public_names registry conformance dispatch adapters cpu exact ocean_samplers chip io tables model_file \
   problems qubo_svc ensemble onnx map cli cli_estimators bad_input comparison compare_report study_file hpc_sites
 LEAST_OF_BROWSER ?= 10
-LEAST_OF_HPC ?= 78
+LEAST_OF_HPC ?= 79
 HPC_PACKAGES := slurm-wlm slurm-client slurmctld slurmd munge lmod shellcheck openssh-server rsync
 # The study's seeds and time: `make study STUDY="--seeds 3 --budget 2m"`; a second run goes on where the first ended.
 STUDY ?=

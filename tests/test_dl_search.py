@@ -18,6 +18,7 @@ pytest.importorskip("torch", reason="torch is missing: pip install 'hqml[dl]'")
 pytest.importorskip("pydantic", reason="pydantic is missing: pip install 'hqml[dl]'")
 pytest.importorskip("optuna", reason="optuna is missing: pip install 'hqml[dl]'")
 
+import numpy as np
 import optuna
 
 from hqml.cli import main
@@ -29,6 +30,7 @@ from hqml.dl.search.space import distributions, with_values
 from hqml.dl.search.trials import Trials
 from hqml.dl.spec import SearchSpec, Task
 from hqml.errors import FormatError, HqmlError, ParameterError
+from hqml.processes import this_process
 
 SPEC = """
 name: tiny
@@ -94,7 +96,7 @@ def test_an_annealer_proposes_after_the_first_trials(spec: Path, tmp_path: Path)
     assert found.best is not None
 
 
-def test_processes_share_the_trials_and_none_is_tried_twice(spec: Path, tmp_path: Path) -> None:
+def test_processes_share_the_trials_of_one_budget(spec: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "hqml.cli", "search", str(spec), "--trials", "6", "--processes", "2", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr
@@ -222,3 +224,58 @@ def test_ray_tries_the_values_in_its_own_processes(spec: Path, tmp_path: Path) -
     found = search(read_task(spec, ["search.engine=ray", "search.trials=3"]), tmp_path / "out")
     assert len(found.trials) == 3
     assert found.best is not None
+
+
+def test_the_best_specification_can_be_trained_where_it_is_written(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((80, 3)).astype(np.float32)
+    np.savez(tmp_path / "own.npz", x=x, y=x.sum(axis=1))
+    text = SPEC.replace("{source: digits, batch: 256}", "{file: own.npz, batch: 16}").replace("accuracy", "loss")
+    (tmp_path / "own.yaml").write_text(text)
+    assert main(["search", str(tmp_path / "own.yaml"), "--trials", "2"]) == 0
+    best = tmp_path / "tiny.search" / "best.yaml"
+    assert read_task(best).data.file == "../own.npz"
+    assert main(["train", str(best)]) == 0
+    assert main(["train", str(best.with_name("tiny.trained") / "task.yaml"), "--check"]) == 0
+    assert read_task(best.with_name("tiny.trained") / "task.yaml").data.file == "../../own.npz"
+
+
+def test_ranks_of_a_launcher_each_train_their_own_trials(
+    spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    srun = {"SLURM_PROCID": "0", "SLURM_STEP_NUM_TASKS": "4", "SLURM_LOCALID": "0", "SLURM_JOB_ID": "1"}
+    for name, value in {**srun, "SLURM_STEP_ID": "0", "SLURM_STEP_NODELIST": "localhost"}.items():
+        monkeypatch.setenv(name, value)
+    found = search(read_task(spec, ["search.trials=1"]), tmp_path / "out")
+    assert [trial.state for trial in found.trials] == ["complete"]
+
+
+def test_what_torch_cannot_train_is_a_failed_trial_and_the_search_goes_on(tmp_path: Path) -> None:
+    """Batch normalisation cannot learn from a single sample, and torch says so with a ValueError."""
+    space = {"data.batch": [1]}
+    one = task(
+        model={"family": "resnet", "depth": 18, "width": 2},
+        data={"source": "digit-images", "batch": 64},
+        epochs=1,
+        search={"space": space, "trials": 2, "parameters": {"n_startup_trials": 2}},
+    )
+    with pytest.raises(HqmlError, match=r"all trials have failed; trial 1 with: .*more than 1 value per channel"):
+        search(one, tmp_path)
+
+
+def test_the_place_of_a_trial_that_died_while_others_waited_is_taken(spec: Path, tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", "pass"])
+    dead.wait()
+    one = read_task(spec, ["search.trials=2"])
+    search(read_task(spec, ["search.trials=1"]), tmp_path / "out")
+    study = optuna.load_study(
+        study_name="tiny",
+        storage=optuna.storages.JournalStorage(
+            optuna.storages.journal.JournalFileBackend(str(tmp_path / "out" / "journal.log"))
+        ),
+    )
+    lost = study.ask(distributions(one.search, optuna) if one.search else {})
+    lost.set_user_attr("hqml claim", {**this_process(), "pid": dead.pid, "born": "1", "since": time.time()})
+    found = search(one, tmp_path / "out")
+    assert [trial.state for trial in found.trials] == ["complete"] * 2
+    assert lost.number not in [trial.number for trial in found.trials]

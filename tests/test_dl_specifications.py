@@ -265,7 +265,7 @@ WRONG: dict[str, tuple[str, str]] = {
     ),
     "a password": (
         with_keys("tracking: {tool: mlflow, uri: 'http://me:pw@x'}"),
-        "4: tracking.uri: must not say a password; MLflow reads MLFLOW_TRACKING_USERNAME and",
+        "4: tracking.uri: must not say a password or a token; MLflow reads MLFLOW_TRACKING_USERNAME and",
     ),
     "a token": (with_keys("tracking: {tool: mlflow, token: x}"), "4: tracking.token: unknown key; there are: "),
     "a text as run": (with_keys("run: juwels"), "4: run: must be a mapping, found 'juwels'"),

@@ -61,12 +61,17 @@ def command(
         raise click.UsageError("Ray starts its processes itself; drop --processes")
     folder = Path(spec).parent / f"{task.name}{SUFFIX}" if out is None else Path(out)
     told = _Told(task.search.trials)
-    with _others(spec, folder, pairs, trials, processes), told.bar() if sys.stderr.isatty() else nullcontext():
+    with _others(spec, folder, pairs, trials, processes), told.bar() if _shows() else nullcontext():
         found = search(task, folder, base=Path(spec).parent, worker=worker(os.environ), report=told)
     if as_json:
         show.as_json(_plain(found, folder))
     else:
         _show(found, folder)
+
+
+def _shows() -> bool:
+    """Whether this process draws the bar: one of several on a terminal is enough."""
+    return sys.stderr.isatty() and "HQML_WORKER" not in os.environ
 
 
 def worker(environment: Any) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -14,6 +15,7 @@ import click
 from hqml.cli import show
 from hqml.cli.failures import Stopped
 from hqml.cli.options import json_option
+from hqml.secrets import scrubbed
 
 if TYPE_CHECKING:
     from hqml.dl.progress import Progress
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from hqml.specs import Places
 
 SUFFIX = ".trained"
+
+_PLACING = re.compile(r"\s*run\s*[.=]")
+"""Of the job itself, and not of what it trains."""
 
 
 @click.command("train", short_help="Train a model from a specification.")
@@ -103,8 +108,14 @@ def _show_task(task: Task, spec: str) -> None:
 def _arguments(spec: str, out: str | None, pairs: Sequence[str]) -> list[str]:
     """Of the job's own `hqml train`, which runs in the folder of the specification."""
     where = [] if out is None else ["--out", out if os.path.isabs(out) else os.path.relpath(out, Path(spec).parent)]
-    sets = [one for pair in pairs if not pair.lstrip().startswith("run.") for one in ("--set", pair)]
-    return [*where, *sets, "--lines"]
+    sent = [pair for pair in pairs if not _PLACING.match(pair)]
+    for pair in sent:
+        if scrubbed(pair) != pair:
+            key = pair.partition("=")[0]
+            raise click.UsageError(
+                f"--set {key}: would write a secret into the job's script; give it by a variable there"
+            )
+    return [*where, *(word for pair in sent for word in ("--set", pair)), "--lines"]
 
 
 def _train(task: Task, places: Places, spec: str, out: str | None, *, fresh: bool, lines: bool, as_json: bool) -> None:

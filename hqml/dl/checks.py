@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from hqml.dl.head import NAME as HEAD
 from hqml.dl.libraries import library
 from hqml.errors import ParameterError
-from hqml.secrets import has_password
+from hqml.secrets import scrubbed
 from hqml.specs.places import Place, Places
 
 if TYPE_CHECKING:
@@ -136,10 +136,10 @@ def _tracking(task: Task) -> Iterator[Trouble]:
     if tracking.uri is not None:
         if tracking.tool == "clearml":
             yield ("tracking", "uri"), "ClearML reads the address of its server from its own file; leave uri out"
-        elif has_password(tracking.uri):
+        elif scrubbed(tracking.uri) != tracking.uri:
             yield (
                 ("tracking", "uri"),
-                "must not say a password; MLflow reads MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD",
+                "must not say a password or a token; MLflow reads MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD",
             )
 
 

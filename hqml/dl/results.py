@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hqml.dl.moved import moved
 from hqml.dl.spec import Named, RunSpec, Task
 from hqml.dl.trained import Trained
 from hqml.files import replacing
@@ -17,10 +18,16 @@ from hqml.secrets import without_secrets
 from hqml.specs.model import Spec
 
 
-def write_results(trained: Trained, folder: Path) -> None:
-    """Write the three files, each whole or not at all."""
+def write_results(trained: Trained, folder: Path, base: str | Path) -> None:
+    """Write the three files, each whole or not at all.
+
+    Args:
+        trained: with its task.
+        folder: that gets them.
+        base: folder that paths of the task are relative to.
+    """
     texts = {
-        "task.yaml": task_text(trained.task),
+        "task.yaml": task_text(moved(trained.task, base, folder)),
         "history.csv": _history(trained),
         "result.json": json.dumps(result(trained), indent=2, allow_nan=False) + "\n",
     }

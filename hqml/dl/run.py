@@ -12,6 +12,7 @@ from hqml.dl.checks import check_here
 from hqml.dl.data import open_splits, signature_of
 from hqml.dl.defaults import completed
 from hqml.dl.frameworks import FITS, framework_of
+from hqml.dl.results import write_results
 from hqml.dl.tracker import NoTracker, Tracker
 from hqml.dl.trained import Fitted, Trained
 from hqml.errors import FormatError
@@ -33,6 +34,7 @@ def train(
     base: str | Path = ".",
     resume: bool = True,
     report: Callable[[Progress], None] | None = None,
+    group: Group | None = None,
 ) -> Trained:
     """Train a task and write what comes of it. Under torchrun each rank calls it; rank 0 writes.
 
@@ -42,6 +44,7 @@ def train(
         base: folder that paths of the task are relative to: that of its file.
         resume: go on from the folder's checkpoint, if there is one of this task.
         report: is called with the progress of training.
+        group: ranks that train together; None: those that the launcher of this process started.
 
     Raises:
         ParameterError: the task does not fit its data, or this machine.
@@ -51,7 +54,7 @@ def train(
     task = completed(task, base)
     check_here(task)
     with ExitStack() as open_things:
-        group = _group(task)
+        group = _group(task) if group is None else group
         if group is not None:
             open_things.callback(group.close)
         first = group is None or group.rank == 0
@@ -62,6 +65,8 @@ def train(
         tracker = open_things.enter_context(_tracking(task, place, resume=resume, first=first))
         fitted = _fit(task, splits, signature, folder=place, group=group, resume=resume, report=report, tracker=tracker)
         trained = _written(task, signature, fitted, splits, place, tracker, first)
+        if first and place is not None:
+            write_results(trained, place, base)
         if group is not None:
             group.barrier()
         return trained
@@ -139,10 +144,6 @@ def _written(
         if task.tracking is not None:
             tracker.model(place / MODEL, signature, task.tracking.register_as or task.name)
         trained = Trained(task, signature, fitted, folder, None if folder is None else place / MODEL, error)
-    if folder is not None:
-        from hqml.dl.results import write_results
-
-        write_results(trained, folder)
     return trained
 
 

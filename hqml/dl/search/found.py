@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hqml.dl.moved import moved
 from hqml.dl.results import task_text
 from hqml.dl.spec import Task
 from hqml.files import replacing
@@ -67,13 +68,19 @@ def best_of(trials: Sequence[Trial], direction: str) -> Trial | None:
     return min(done, key=lambda one: (sign * (one.figure or 0.0), one.number), default=None)
 
 
-def write_found(found: Found, folder: Path) -> None:
-    """Write trials.csv and, where there is a best one, best.yaml, which `hqml train` takes."""
+def write_found(found: Found, folder: Path, base: str | Path) -> None:
+    """Write trials.csv and, where there is a best one, best.yaml, which `hqml train` takes.
+
+    Args:
+        found: the trials.
+        folder: that gets the files.
+        base: folder that paths of the task are relative to.
+    """
     with replacing(folder / TRIALS) as file:
         file.write(_table(found).encode())
     if found.task is not None:
         with replacing(folder / BEST) as file:
-            file.write(task_text(found.task).encode())
+            file.write(task_text(moved(found.task, base, folder)).encode())
 
 
 def _table(found: Found) -> str:

@@ -20,6 +20,7 @@ from hqml.errors import FormatError, HqmlError, ParameterError
 from hqml.tuning.storage import opened
 
 if TYPE_CHECKING:
+    from hqml.dl.group import Group
     from hqml.dl.progress import Progress
 
 JOURNAL = "journal.log"
@@ -29,6 +30,9 @@ _LOWER_IS_BETTER = ("loss", "rmse", "mae", "relative_l2", "energy_distance")
 
 _PAUSE = 1.0
 """Seconds between two looks at the trials of other processes."""
+
+_PATIENCE, _LEAST_PATIENCE = 10.0, 600.0
+"""So many times the longest trial, and at least so many seconds, the first process waits for the others."""
 
 Report = Callable[[Found, "Progress | None"], None]
 """Hears of each trial that has ended, and of the progress of this process's own."""
@@ -76,7 +80,7 @@ def search(
         found = search_by_ray(task, task.search, place, Path(base))
     else:
         found = _Search(task, task.search, place, Path(base), worker, report).run()
-    write_found(found, place)
+    write_found(found, place, base)
     if found.best is None and any(trial.state == "failed" for trial in found.trials):
         last = next(trial for trial in reversed(found.trials) if trial.state == "failed")
         raise HqmlError(f"all trials have failed; trial {last.number} with: {last.error}")
@@ -105,7 +109,8 @@ class _Search:
     def __init__(
         self, task: Task, spec: SearchSpec, folder: Path, base: Path, worker: int, report: Report | None
     ) -> None:
-        self.task, self.spec, self.base, self.worker, self.report = task, spec, base, worker, report
+        self.task, self.spec, self.folder, self.base = task, spec, folder, base
+        self.worker, self.report = worker, report
         self.figure, self.direction = spec.figure or "loss", direction_of(spec)
         self.optuna = library("optuna", "a search", "dl")
         self.optuna.logging.set_verbosity(self.optuna.logging.WARNING)
@@ -116,21 +121,35 @@ class _Search:
         self._check_identity()
 
     def run(self) -> Found:
-        """Try until the budget is used up; the first process then waits for the trials of the others."""
-        space = distributions(self.spec, self.optuna)
-        while (trial := self.trials.claim(space)) is not None:
-            self._try(trial)
-            self._tell(None)
-        while self.worker == 0 and self.trials.running():
-            time.sleep(_PAUSE)
-        return self._found()
+        """Try until the budget is used up.
+
+        The first process then waits for the trials of the others, and takes the place of those that die; of one that
+        takes much longer than the others did it says that it runs.
+        """
+        space, since = distributions(self.spec, self.optuna), time.monotonic()
+        while True:
+            trial = self.trials.claim(space)
+            if trial is not None:
+                self._try(trial)
+                write_found(found := self._found(), self.folder, self.base)
+                self._tell(found, None)
+                since = time.monotonic()
+            elif self.worker or not self.trials.running() or time.monotonic() - since > self._patience():
+                return self._found()
+            else:
+                time.sleep(_PAUSE)
+
+    def _patience(self) -> float:
+        """Seconds to wait for the trials of other processes."""
+        longest = max((trial.seconds or 0.0 for trial in self.trials.listed()), default=0.0)
+        return max(_LEAST_PATIENCE, _PATIENCE * longest)
 
     def _try(self, trial: Any) -> None:
         try:
             figure = self._reached(trial)
         except _Pruned:
             self.trials.prune(trial)
-        except (HqmlError, ArithmeticError, RuntimeError) as error:  # torch's own errors, e.g. of memory, are the last
+        except Exception as error:  # of any library: what cannot be trained is a failed trial, and the search goes on
             self.trials.fail(trial, str(error).splitlines()[0] if str(error) else type(error).__name__)
         except BaseException:
             self.trials.withdraw(trial)
@@ -143,13 +162,13 @@ class _Search:
         task = with_values(self.task, trial.params)
 
         def watch(progress: Progress) -> None:
-            self._tell(progress)
+            self._tell(Found(None, self.figure, self.direction), progress)
             if progress.ended is not None and self.spec.prune:
                 trial.report(self._figure_of(progress.ended.validation), progress.ended.number)
                 if trial.should_prune():
                     raise _Pruned
 
-        fitted = train(task, None, base=self.base, report=watch).fitted
+        fitted = train(task, None, base=self.base, report=watch, group=self._alone()).fitted
         if fitted.stopped == "interrupted":
             raise KeyboardInterrupt
         epoch = next((one for one in fitted.history if one.number == fitted.best), fitted.history[-1])
@@ -164,9 +183,19 @@ class _Search:
             raise ParameterError(f"search: there is no figure {self.figure!r} of the validation data; known: {known}")
         return float(figures[self.figure])
 
-    def _tell(self, progress: Progress | None) -> None:
+    def _alone(self) -> Group | None:
+        """A trial is trained by this process, whoever started it beside others."""
+        if completed(self.task, self.base).framework != "torch":
+            return None
+        from hqml.dl.training.groups.alone import Alone
+        from hqml.dl.training.groups.opening import device_for
+        from hqml.dl.training.groups.ranks import place_in
+
+        return Alone(device_for(place_in(os.environ)))
+
+    def _tell(self, found: Found, progress: Progress | None) -> None:
         if self.report is not None:
-            self.report(self._found() if progress is None else Found(None, self.figure, self.direction), progress)
+            self.report(found, progress)
 
     def _found(self) -> Found:
         trials = self.trials.listed()

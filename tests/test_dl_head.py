@@ -166,3 +166,26 @@ def test_numbers_as_targets_are_refused() -> None:
     source = ArraySource({"x": np.zeros((4, 2), np.float32), "y": np.zeros(4, np.float32)})
     with pytest.raises(DataError, match="learns classes, and the targets are numbers"):
         fit(task(), Splits(source, source, source), Signature((2,), ()))
+
+
+def test_a_head_that_was_paid_for_is_not_trained_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = hqml.dl.train(task(epochs=1), tmp_path)
+    monkeypatch.setattr("hqml.dl.head.fitting._head", lambda *_: pytest.fail("it was trained again"))
+    again = hqml.dl.train(task(epochs=1), tmp_path)
+    assert again.fitted.test["accuracy"] == first.fitted.test["accuracy"]
+
+
+def test_ctrl_c_while_the_network_is_trained_trains_no_head(monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+    import signal
+
+    monkeypatch.setattr("hqml.dl.head.fitting._head", lambda *_: pytest.fail("a head was trained"))
+    with pytest.raises(KeyboardInterrupt):
+        hqml.dl.train(task(), report=lambda progress: os.kill(os.getpid(), signal.SIGINT))
+
+
+def test_a_head_is_no_network_to_begin_with(trained: Trained, tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match="holds no network of torch, on whose features"):
+        hqml.dl.train(task(model={"file": str(trained.onnx)}, optimizer=HEAD), tmp_path / "head")
+    with pytest.raises(ParameterError, match="holds no network of torch to begin with"):
+        hqml.dl.train(task(model={"file": str(trained.onnx)}, optimizer="adam"), tmp_path / "other")

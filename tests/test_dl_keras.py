@@ -142,3 +142,55 @@ def test_what_keras_does_not_have_is_refused_in_one_line(changes: dict[str, Any]
     with pytest.raises(ParameterError, match=message) as refused:
         fit(task(**changes), digits, DIGITS)
     assert "\n" not in str(refused.value)
+
+
+def test_more_epochs_go_on_and_another_task_is_refused(digits: Splits, tmp_path: Path) -> None:
+    first = fit(task(epochs=2), digits, DIGITS, folder=tmp_path)
+    more = fit(task(epochs=3), digits, DIGITS, folder=tmp_path)
+    assert more.history[:2] == first.history
+    assert len(more.history) == 3
+    with pytest.raises(ParameterError, match=r"of a task with optimizer\.rate: 0\.01, not 0\.5; name another folder"):
+        fit(task(epochs=3, optimizer={"name": "adam", "rate": 0.5}), digits, DIGITS, folder=tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["best-3.npz", "checkpoint-3.keras", "checkpoint.json"]
+
+
+def test_a_checkpoint_holds_nothing_of_where_the_task_runs(digits: Splits, tmp_path: Path) -> None:
+    fit(task(epochs=1, run={"environment": {"WANDB_API_KEY": "planted-123456"}}), digits, DIGITS, folder=tmp_path)
+    assert b"planted" not in b"".join(path.read_bytes() for path in tmp_path.iterdir())
+
+
+def test_training_begins_with_the_weights_of_a_file(learned: Any, digits: Splits, tmp_path: Path) -> None:
+    from hqml.dl.exchange import export
+
+    export(learned.model, task(), DIGITS, tmp_path / "model.onnx", example=digits.test.read(np.arange(5))["x"])
+    model = {**task().model.model_dump(exclude={"parameters"}), **task().model.parameters}
+    changes = {"model": {**model, "file": str(tmp_path / "model.onnx")}, "epochs": 1}
+    again = fit(task(**changes, optimizer={"name": "sgd", "rate": 1e-6}), digits, DIGITS)
+    assert again.test["accuracy"] == pytest.approx(learned.test["accuracy"], abs=0.01)
+
+
+def test_a_loss_that_is_no_number_is_an_error(digits: Splits) -> None:
+    from hqml.dl.training.course import Diverged
+
+    with pytest.raises(Diverged, match="the loss of epoch 1 is"):
+        fit(task(optimizer={"name": "sgd", "rate": 1e30}), digits, DIGITS)
+
+
+def test_ctrl_c_keeps_the_best_so_far(digits: Splits) -> None:
+    import os
+    import signal
+
+    def press(progress: Any) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    fitted = fit(task(), digits, DIGITS, report=press)
+    assert (fitted.stopped, len(fitted.history)) == ("interrupted", 1)
+
+
+def test_keys_that_keras_has_no_use_for_are_refused(tmp_path: Path) -> None:
+    from hqml.dl import read_task
+
+    for key in ("clip: 0.1", "deterministic: true", "accumulate: 2"):
+        (tmp_path / "s.yaml").write_text(f"model: {{family: sequential, layers: []}}\ndata: digits\n{key}\n")
+        with pytest.raises(FormatError, match=rf"s\.yaml:3: {key.split(':')[0]}: keras has no use for it"):
+            read_task(tmp_path / "s.yaml")

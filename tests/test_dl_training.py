@@ -190,14 +190,15 @@ def test_a_clipped_gradient_moves_weights_no_further_than_its_norm(splits: Split
     assert 0 < distance <= 6 * 1e-3 * (1 + 1e-4)  # six steps
 
 
-def test_a_targets_unit_changes_nothing_but_the_unit(splits: Splits) -> None:
+@pytest.mark.parametrize("unit", [1024, 1e-9])
+def test_a_targets_unit_changes_nothing_but_the_unit(splits: Splits, unit: float) -> None:
     parts = [
-        ArraySource({"x": one.arrays["x"] * 8 - 3, "y": one.arrays["y"] * 1024})  # type: ignore[attr-defined]
+        ArraySource({"x": one.arrays["x"] * 8 - 3, "y": one.arrays["y"] * np.float32(unit)})  # type: ignore[attr-defined]
         for one in (splits.train, splits.validation, splits.test)
     ]
     plain, other = trained(splits), trained(Splits(*parts))
     assert other.history[-1].loss == pytest.approx(plain.history[-1].loss, rel=1e-3)
-    assert other.test["rmse"] == pytest.approx(1024 * plain.test["rmse"], rel=1e-3)
+    assert other.test["rmse"] == pytest.approx(unit * plain.test["rmse"], rel=1e-3)
 
 
 # --- stopped and started again

@@ -89,6 +89,10 @@ def _take_weights(objective: Objective, path: str) -> None:
     from hqml.dl.exchange import load
 
     loaded = load(path)
+    if not isinstance(loaded.model, nn.Module):
+        raise ParameterError(
+            f"{path} holds no network of torch to begin with; name one that `hqml train` made of a family"
+        )
     weights = loaded.model.state_dict()
     own = objective.model.state_dict()
     unlike = [name for name in {*own, *weights} if _shape(own, name) != _shape(weights, name)]

@@ -21,6 +21,10 @@ _LARGEST_SEED = 2**32 - 1
 """numpy and scikit-learn take no larger one."""
 
 
+_OF_STEPS = ("epochs", "schedule", "early_stopping")
+"""Keys of what is trained in steps."""
+
+
 def check(task: Task, places: Places) -> None:
     """Find out whether a task can be trained.
 
@@ -103,8 +107,11 @@ def _framework(task: Task) -> Iterator[Trouble]:
         yield ("distribution",), f"{alone}; leave distribution out"
     if task.precision != "float32":
         yield ("precision",), f"{alone}; leave precision out"
-    if task.accumulate > 1:
-        yield ("accumulate",), f"{alone}; leave accumulate out"
+    for key in ("accumulate", "clip", "deterministic", *(_OF_STEPS if task.framework == "statsmodels" else ())):
+        if getattr(task, key) != type(task).model_fields[key].default:
+            yield (key,), f"{task.framework} has no use for it here; leave {key} out"
+    if task.framework == "statsmodels" and task.model.file is not None:
+        yield ("model", "file"), "statsmodels finds its coefficients anew; leave file out"
     if task.optimizer.name == HEAD:
         yield ("optimizer", "name"), "a head is trained on the features of a network of framework torch"
 
@@ -123,8 +130,6 @@ def _loop(task: Task) -> Iterator[Trouble]:
         )
     if optimizer == "lbfgs" and task.precision == "fp16":
         yield ("precision",), "lbfgs looks at a loss several times a step, which scaled losses of fp16 do not allow"
-    if optimizer == "lbfgs" and task.accumulate > 1:
-        yield ("accumulate",), "lbfgs needs the whole batch at once; leave accumulate out"
     if not 0 <= task.seed <= _LARGEST_SEED:
         yield ("seed",), f"must be a whole number from 0 to {_LARGEST_SEED}, found {task.seed}"
 
@@ -139,7 +144,7 @@ def _tracking(task: Task) -> Iterator[Trouble]:
         elif scrubbed(tracking.uri) != tracking.uri:
             yield (
                 ("tracking", "uri"),
-                "must not say a password or a token; MLflow reads MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD",
+                "must say no password and no token; MLflow reads MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD",
             )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,8 +62,10 @@ def train(
         splits = open_splits(task.data, base)
         open_things.callback(_close, splits)
         signature = signature_of(splits)
-        tracker = open_things.enter_context(_tracking(task, place, resume=resume, first=first))
+        ended: list[str] = []
+        tracker = open_things.enter_context(_tracking(task, place, ended, resume=resume, first=first))
         fitted = _fit(task, splits, signature, folder=place, group=group, resume=resume, report=report, tracker=tracker)
+        ended.append(fitted.stopped)
         trained = _written(task, signature, fitted, splits, place, tracker, first)
         if first and place is not None:
             write_results(trained, place, base)
@@ -99,8 +101,8 @@ def _close(splits: Splits) -> None:
 
 
 @contextmanager
-def _tracking(task: Task, folder: Path | None, *, resume: bool, first: bool) -> Iterator[Tracker]:
-    """A run of the tracking tool, which hears how it ended."""
+def _tracking(task: Task, folder: Path | None, ended: Sequence[str], *, resume: bool, first: bool) -> Iterator[Tracker]:
+    """A run of the tracking tool, which hears how it ended; `ended` is what training says of it, once it has."""
     if task.tracking is None or not first:
         yield NoTracker()
         return
@@ -110,7 +112,7 @@ def _tracking(task: Task, folder: Path | None, *, resume: bool, first: bool) -> 
     status = "failed"
     try:
         yield tracker
-        status = "finished"
+        status = "killed" if "interrupted" in ended else "finished"
     except (KeyboardInterrupt, SystemExit):
         status = "killed"
         raise

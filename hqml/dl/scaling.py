@@ -125,7 +125,7 @@ def _moments(source: Source, name: str, group: Group, axes: tuple[int, ...]) -> 
     if not np.isfinite(deviation).all():
         raise DataError(f"field {name!r} of the training data has values that are not finite; remove or replace them")
     mean = np.asarray(origin + offset)
-    flat = deviation <= 1e-7 * np.maximum(1, np.abs(mean))  # less than float32 resolves
+    flat = deviation <= 1e-7 * np.abs(mean)  # less than float32 resolves, in whatever unit
     return mean, np.where(flat, 1.0, deviation)
 
 

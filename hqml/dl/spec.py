@@ -33,7 +33,9 @@ class Named(Spec):
         known = [*cls.model_fields]
         own = {key: value for key, value in content.items() if key in known}
         others = {key: value for key, value in content.items() if key not in known}
-        return {**own, "parameters": {**own.get("parameters", {}), **others}} if others else own
+        if not others or not isinstance(own.get("parameters", {}), dict):
+            return own  # the type of `parameters` is checked next
+        return {**own, "parameters": {**own.get("parameters", {}), **others}}
 
 
 def _named(key: str) -> BeforeValidator:

@@ -57,6 +57,12 @@ class Loader:
         self.steps = steps_of(len(source), whole_number("batch", batch), size)
         self._streamed_source = source if isinstance(source, Streamed) else None  # asked for once: it is slow
 
+    @property
+    def order(self) -> str:
+        """What the order of the samples depends on beside the seed and the epoch."""
+        streamed = self._streamed_source
+        return "" if streamed is None else f"{self.size} ranks with windows of {streamed.window} samples"
+
     def __len__(self) -> int:
         """Steps of an epoch."""
         return self.steps

@@ -18,9 +18,6 @@ INPUT = "x"
 TOLERANCE = 1e-4
 """Largest difference of onnxruntime from the framework."""
 
-_SMALLEST = 1e-6
-"""Scale of an output below which differences are not measured against it: it may be zero, but for rounding."""
-
 _MOST_VALUES = 2**22
 
 Inputs: TypeAlias = npt.NDArray[np.float32]
@@ -94,7 +91,8 @@ def _scale(values: npt.NDArray[Any], name: str) -> float:
     values = np.asarray(values, np.float64)
     if not np.isfinite(values).all():
         raise ExportError(f"the model's output {name!r} holds NaN or infinity; train it anew with a lower rate")
-    return max(float(np.sqrt(np.mean(values**2))) if values.size else 0.0, _SMALLEST)
+    scale = float(np.sqrt(np.mean(values**2))) if values.size else 0.0
+    return scale or 1.0  # of an output that is zero throughout
 
 
 def _check_shape(name: str, samples: int, expected: tuple[int, ...], found: tuple[int, ...]) -> None:

@@ -6,7 +6,7 @@ import io
 import json
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -23,10 +23,14 @@ from hqml.dl.source import Source, Splits
 from hqml.dl.spec import OptimizerSpec, Task
 from hqml.dl.tracker import NoTracker, Tracker
 from hqml.dl.trained import Epoch, Fitted
+from hqml.dl.training import course
+from hqml.dl.training.interruption import noticing
+from hqml.dl.training.same_task import check_task, fixed
 from hqml.dl.training.schedules import Rates
 from hqml.dl.zoo import ARCHITECTURES
 from hqml.errors import FormatError, ParameterError
 from hqml.files import keep
+from hqml.hpc.checkpoint import UNFINISHED
 from hqml.options import unlike
 
 Weights = list[npt.NDArray[Any]]
@@ -50,16 +54,6 @@ def build(task: Task, signature: Signature) -> Any:
 
 
 @dataclass
-class _State:
-    """What a checkpoint holds beside the model."""
-
-    epochs: list[Epoch] = field(default_factory=list)
-    best: int = 0
-    waited: int = 0
-    schedule: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass
 class _Run:
     """A model in training, and what its steps need.
 
@@ -74,7 +68,7 @@ class _Run:
     loader: Loader
     rates: Rates
     rate: float
-    state: _State
+    history: list[Epoch]
     best: Weights
 
 
@@ -108,24 +102,35 @@ def fit(
     """
     started = perf_counter()
     run = _begun(task, splits, signature, folder if resume else None)
-    patience = task.early_stopping.patience if task.early_stopping else math.inf
-    while len(run.state.epochs) < task.epochs and run.state.waited < patience:
-        epoch = _epoch(run, splits.validation)
-        _judge(run, epoch)
-        if folder is not None:
-            _save(folder, run)
-        _tell(run, epoch, report, tracker or NoTracker())
+    with noticing(keeps=folder is not None) as signals:
+        stopped = _ended(run)
+        while not stopped:
+            epoch = _epoch(run, splits.validation)
+            _note(run, epoch)
+            if folder is not None:
+                _save(folder, run)
+            _tell(run, epoch, report, tracker or NoTracker())
+            if signals.asked:
+                raise SystemExit(UNFINISHED)
+            stopped = "interrupted" if signals.interrupted else _ended(run)
     run.model.set_weights(run.best)
     return Fitted(
         model=run.model,
-        history=tuple(run.state.epochs),
-        best=run.state.best,
+        history=tuple(run.history),
+        best=course.best(run.history),
         figure="rmse" if signature.classes is None else "accuracy",
         higher_is_better=signature.classes is not None,
         test=_figures(run, splits.test),
-        stopped="early" if run.state.waited >= patience else "epochs",
+        stopped=stopped,
         seconds=perf_counter() - started,
     )
+
+
+def _ended(run: _Run) -> str:
+    """Why no epoch follows; "" where one does."""
+    if course.is_stale(run.history, run.task.early_stopping):
+        return "early"
+    return "epochs" if len(run.history) >= run.task.epochs else ""
 
 
 def _begun(task: Task, splits: Splits, signature: Signature, folder: Path | None) -> _Run:
@@ -136,15 +141,34 @@ def _begun(task: Task, splits: Splits, signature: Signature, folder: Path | None
     optimizer = _optimizer(task.optimizer)
     loader = Loader(splits.train, task.data.batch, seed=task.seed)
     rates = Rates(task.schedule, task.epochs, len(loader))
-    run = _Run(task, signature, model, loader, rates, float(optimizer.learning_rate), _State(), [])
+    run = _Run(task, signature, model, loader, rates, float(optimizer.learning_rate), [], [])
     if folder is not None and _restored(run, folder):
         return run
     if task.data.scale:
         rows = np.random.default_rng(task.seed).permutation(len(splits.train))[:_SAMPLES_OF_SCALING]
         model.get_layer("scaling").adapt(splits.train.read(np.sort(rows))["x"])
+    if task.model.file is not None:
+        _take_weights(model, task.model.file)
     model.compile(optimizer=optimizer, loss=_loss(task, signature))
     run.best = weights_of(model)
     return run
+
+
+def _take_weights(model: Any, path: str) -> None:
+    """Begin with the weights of a file.
+
+    Raises:
+        ParameterError: it holds another model.
+    """
+    from hqml.dl.exchange import load
+
+    loaded = load(path).model
+    if not isinstance(loaded, keras().Model):
+        raise ParameterError(f"{path} holds no model of Keras to begin with; name one that was trained with Keras")
+    try:
+        model.set_weights(weights_of(loaded))
+    except ValueError as error:
+        raise ParameterError(f"{path} holds weights of other layers; give the model those of the file") from error
 
 
 def _optimizer(spec: OptimizerSpec) -> Any:
@@ -172,7 +196,7 @@ def _loss(task: Task, signature: Signature) -> Any:
 
 def _epoch(run: _Run, watched: Source) -> Epoch:
     """The next pass over the training data."""
-    started, before = perf_counter(), len(run.state.epochs)
+    started, before = perf_counter(), len(run.history)
     library = keras()
     library.utils.set_random_seed(run.task.seed + before)
     first = before * len(run.loader)
@@ -190,6 +214,7 @@ def _epoch(run: _Run, watched: Source) -> Epoch:
     )
     rate = run.rate * run.rates.at(first + len(run.loader) - 1)
     loss = float(history.history["loss"][0])
+    course.check_finite(loss, before + 1)
     return Epoch(before + 1, loss, _figures(run, watched), rate, perf_counter() - started)
 
 
@@ -217,20 +242,12 @@ def _figures(run: _Run, source: Source) -> dict[str, float]:
     )
 
 
-def _watched(epoch: Epoch) -> float:
-    return epoch.validation.get("loss", epoch.loss)
-
-
-def _judge(run: _Run, epoch: Epoch) -> None:
-    """Note the epoch, and keep its weights if it is the best."""
-    state, stopping = run.state, run.task.early_stopping
-    least = min((_watched(one) for one in state.epochs), default=math.inf)
-    state.waited = 0 if _watched(epoch) < least - (stopping.minimum if stopping else 0.0) else state.waited + 1
-    if _watched(epoch) < least:
-        state.best, run.best = epoch.number, weights_of(run.model)
-    state.epochs.append(epoch)
-    run.rates.observe(_watched(epoch))
-    state.schedule = run.rates.state()
+def _note(run: _Run, epoch: Epoch) -> None:
+    """Keep the epoch, and its weights if it is the best."""
+    run.history.append(epoch)
+    run.rates.observe(course.watched(epoch))
+    if course.best(run.history) == epoch.number:
+        run.best = weights_of(run.model)
 
 
 def weights_of(model: Any) -> Weights:
@@ -240,42 +257,46 @@ def weights_of(model: Any) -> Weights:
 
 def _save(folder: Path, run: _Run) -> None:
     """Write the checkpoint: each file whole, and the notes last, which name the others."""
-    number = len(run.state.epochs)
-    model = folder / f"checkpoint-{number}.keras"
+    number = len(run.history)
+    model, best = folder / f"checkpoint-{number}.keras", folder / f"best-{number}.npz"
     part = model.with_name(f".{number}.part.keras")
     run.model.save(part)
     part.replace(model)
     stream = io.BytesIO()
     np.savez(stream, *run.best)
-    keep(folder / f"best-{number}.npz", stream.getvalue())
-    notes = {"number": number, "task": run.task.model_dump(mode="json"), "state": asdict(run.state)}
+    keep(best, stream.getvalue())
+    epochs = [{**asdict(one), "validation": dict(one.validation)} for one in run.history]
+    notes = {"number": number, "task": fixed(run.task), "epochs": epochs, "schedule": run.rates.state()}
     keep(folder / _NOTES, json.dumps(notes).encode())
-    for old in (folder / f"checkpoint-{number - 1}.keras", folder / f"best-{number - 1}.npz"):
-        old.unlink(missing_ok=True)
+    for old in (*folder.glob("checkpoint-*.keras"), *folder.glob("best-*.npz")):
+        if old not in (model, best):
+            old.unlink(missing_ok=True)
 
 
 def _restored(run: _Run, folder: Path) -> bool:
-    """Go on from a checkpoint, if there is one of this task.
+    """Go on from a checkpoint, if there is one.
 
     Raises:
         FormatError: it is damaged.
+        ParameterError: it is of another task.
     """
     path = folder / _NOTES
     if not path.is_file():
         return False
     try:
         notes = json.loads(path.read_text())
-        if notes["task"] != run.task.model_dump(mode="json"):
-            return False
-        number, state = notes["number"], notes["state"]
+        before, number = notes["task"], notes["number"]
+        history = [Epoch(**one) for one in notes["epochs"]]
+        check_task(path, before, fixed(run.task))
         run.model = keras().saving.load_model(folder / f"checkpoint-{number}.keras")
         with np.load(folder / f"best-{number}.npz") as kept:
             run.best = [kept[name] for name in kept.files]
-        epochs = [Epoch(**one) for one in state.pop("epochs")]
-        run.state = _State(epochs, **state)
+        run.history = history
+        run.rates.restore(notes["schedule"])
+    except ParameterError:
+        raise
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise FormatError(f"{path}: the checkpoint is damaged ({error}); begin anew with --fresh") from error
-    run.rates.restore(run.state.schedule)
     return True
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +24,10 @@ from hqml.dl.source import Rows, Source, Splits
 from hqml.dl.spec import Task
 from hqml.dl.tracker import Tracker
 from hqml.dl.trained import Epoch, Fitted
-from hqml.errors import DataError
+from hqml.errors import DataError, ParameterError
+from hqml.model_file import load_model, save_model
+
+Features64: TypeAlias = npt.NDArray[np.float64]
 
 _AT_ONCE = 512
 """Samples whose features are taken at a time."""
@@ -66,6 +70,8 @@ def fit(
         raise DataError("a qubo-svm-head learns classes, and the targets are numbers; give data with class numbers")
     parameters = parameters_of_head(task.optimizer)
     network = _network(task, splits, signature, folder, group, resume=resume, report=report, tracker=tracker)
+    if network.stopped == "interrupted":  # a head may cost QPU time, which nobody wants who pressed Ctrl-C
+        raise KeyboardInterrupt
     if group is not None and group.rank != 0:
         return network
     features = Features(network.model.cpu().eval(), task.model.family or "")
@@ -73,7 +79,7 @@ def fit(
     rows = _rows(splits.train, parameters.samples, task.seed)
     x, y = _seen(features, splits.train, rows)
     _check_classes(y, signature.classes)
-    model = Headed(features, _head(parameters, task.seed).fit(x, y))
+    model = Headed(features, _trained(parameters, task.seed, x, y, folder))
     seconds = perf_counter() - started
     train, validation, test = (_figures(model, one) for one in (splits.train, splits.validation, splits.test))
     number = len(network.history) + 1
@@ -107,6 +113,8 @@ def _network(
         from hqml.dl.exchange import load
 
         loaded = load(task.model.file)
+        if not isinstance(loaded.model, nn.Module):
+            raise ParameterError(f"{task.model.file} holds no network of torch, on whose features a head could learn")
         if loaded.signature.x != signature.x:
             raise DataError(
                 f"{task.model.file} takes inputs of shape {loaded.signature.x}, and the data has {signature.x}; take "
@@ -118,6 +126,18 @@ def _network(
     from hqml.dl.training import fit as fit_network
 
     return fit_network(network_task(task), splits, signature, folder=folder, group=group, **others)
+
+
+def _trained(parameters: HeadParameters, seed: int, x: Features64, y: Rows, folder: Path | None) -> Any:
+    """The fitted head; that of the folder, where it was trained on the same features, as annealing may cost."""
+    digest = hashlib.sha256(repr((parameters, seed)).encode() + x.tobytes() + y.tobytes()).hexdigest()[:16]
+    kept = None if folder is None else folder / f"head-{digest}.skops"
+    if kept is not None and kept.is_file():
+        return load_model(kept).estimator
+    head = _head(parameters, seed).fit(x, y)
+    if kept is not None:
+        save_model(kept, head)
+    return head
 
 
 def _head(parameters: HeadParameters, seed: int) -> Any:

@@ -7,6 +7,23 @@ from collections.abc import Sequence
 
 from hqml.dl.spec import EarlyStoppingSpec
 from hqml.dl.trained import Epoch
+from hqml.errors import HqmlError
+
+
+class Diverged(HqmlError, ArithmeticError):
+    """The loss is no finite number any more."""
+
+
+def check_finite(loss: float, epoch: int) -> None:
+    """
+    Raises:
+        Diverged: the mean loss of an epoch is no number.
+    """
+    if not math.isfinite(loss):
+        raise Diverged(
+            f"the loss of epoch {epoch} is {loss}: training diverged; lower optimizer.rate, set clip, name a precision "
+            "of more digits, or look for targets that are no numbers"
+        )
 
 
 def watched(epoch: Epoch) -> float:

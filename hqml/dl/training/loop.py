@@ -22,13 +22,14 @@ from hqml.dl.spec import Task
 from hqml.dl.tracker import Tracker
 from hqml.dl.trained import Epoch
 from hqml.dl.training import course, randomness
+from hqml.dl.training.course import Diverged as Diverged
 from hqml.dl.training.evaluation import evaluate, share_buffers
 from hqml.dl.training.interruption import Signals
 from hqml.dl.training.precision import Precision
 from hqml.dl.training.schedules import Rates
 from hqml.dl.training.state import Position, State, write_state
 from hqml.dl.training.stepping import Stepper
-from hqml.errors import HostError, HqmlError
+from hqml.errors import FormatError, HostError
 from hqml.hpc.checkpoint import UNFINISHED
 
 _TOGETHER = 8
@@ -39,10 +40,6 @@ _REPORT_SECONDS = 0.1
 _SPARED = 20
 """Epochs that end sooner after the last checkpoint than this many times what one takes are not saved: at most 5 % of
 the time goes into checkpoints."""
-
-
-class Diverged(HqmlError, ArithmeticError):
-    """The loss is no finite number any more."""
 
 
 @dataclass
@@ -143,12 +140,10 @@ class Training:
     def _mean_loss(self) -> float:
         """Of the epoch's samples, on all ranks; NaN where the phase that tells was not due in it."""
         loss, count = self.group.sum(self._total()).tolist()
-        if count and not math.isfinite(loss):
-            raise Diverged(
-                f"the loss of epoch {self.position.epoch} is {loss}: training diverged; lower optimizer.rate, set "
-                "clip, or name a precision of more digits"
-            )
-        return float(loss / count) if count else math.nan
+        if not count:
+            return math.nan
+        course.check_finite(loss, self.position.epoch)
+        return float(loss / count)
 
     def _total(self) -> Tensor:
         """Losses and samples of this rank in the present epoch: (2,), float64."""
@@ -194,7 +189,8 @@ class Training:
         if self.group.rank == 0:
             others = {"rates": self.rates.state(), **self.stepper.state()}
             weights = self.objective.state_dict()
-            write_state(self.path, State(self.task, self.position, totals, weights, self.best, others, chance))
+            order = self.loader.order
+            write_state(self.path, State(self.task, self.position, totals, weights, self.best, others, chance, order))
         self.group.barrier()  # a launcher that sees a rank end would kill the one that writes
         self._saved = time.monotonic()
         self._save_seconds = self._saved - began
@@ -209,12 +205,17 @@ class Training:
         if state is None:
             return
         position = state.position
-        self.objective.load_state_dict(state.weights)
+        try:
+            self.objective.load_state_dict(state.weights)
+        except RuntimeError as error:
+            raise FormatError(f"{self.path} has not all weights of the model; begin anew (--fresh)") from error
         self.stepper.restore(state.others)
         self.rates.restore(state.others["rates"])
         self.best = state.best
         loss, samples = _share_of(state.totals, self.group)
         self.position = replace(position, loss=loss.clone().to(self.group.device), samples=int(samples))
+        if state.order != self.loader.order:  # steps would skip samples, and take others twice
+            self.position = Position(position.history, loss=torch.zeros_like(self.position.loss))
         randomness.restore(state.chance, self.group)
 
     def _check_same(self, number: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pickle
 from collections.abc import Mapping
@@ -15,17 +14,13 @@ from torch import Tensor
 
 from hqml.dl.spec import Task
 from hqml.dl.trained import Epoch
+from hqml.dl.training.same_task import check_task, fixed
 from hqml.errors import FormatError, ParameterError
 from hqml.files import replacing
 
 FILE = "checkpoint.pt"
 
-_VERSION = 1
-
-_FREE = {"name", "epochs", "checkpoint_every", "early_stopping", "distribution", "tracking", "run", "search"}
-"""Keys of a task that may change before it goes on."""
-
-_FREE_DATA = {"limit_mb", "stage"}
+_VERSION = 2
 
 
 @dataclass
@@ -64,6 +59,7 @@ class State:
         best: weights of the best epoch; None: none is over.
         others: states of optimisers, by phase, of the schedule ("rates") and of loss scaling ("scaler").
         chance: of `randomness.gathered`.
+        order: of `Loader.order`: what the order of the samples depends on beside seed and epoch.
     """
 
     task: Task
@@ -73,6 +69,7 @@ class State:
     best: Mapping[str, Tensor] | None
     others: Mapping[str, Any]
     chance: Tensor
+    order: str
 
 
 def write_state(path: Path, state: State) -> None:
@@ -84,7 +81,7 @@ def write_state(path: Path, state: State) -> None:
     position = state.position
     content = {
         "hqml": _VERSION,
-        "task": _fixed(state.task),
+        "task": fixed(state.task),
         "history": [_plain(epoch) for epoch in position.history],
         "step": position.step,
         "totals": state.totals,
@@ -93,6 +90,7 @@ def write_state(path: Path, state: State) -> None:
         "best": None if state.best is None else dict(state.best),
         "others": dict(state.others),
         "chance": state.chance,
+        "order": state.order,
     }
     with replacing(path) as file:
         try:
@@ -118,40 +116,17 @@ def read_state(path: Path, task: Task) -> State | None:
         raise FormatError(f"{path} is no checkpoint, or a damaged one; remove it, or begin anew (--fresh)") from error
     if not isinstance(content, dict) or content.get("hqml") != _VERSION:
         raise FormatError(f"{path} is no checkpoint that this version of hqml reads; begin anew (--fresh)")
-    _check_task(path, content["task"], _fixed(task))
-    history = [Epoch(**epoch) for epoch in content["history"]]
-    position = Position(history, **{name: content[name] for name in ("step", "seconds")})
-    others = {name: content[name] for name in ("totals", "weights", "best", "others", "chance")}
-    return State(task, position, **others)
+    try:
+        check_task(path, content["task"], fixed(task))
+        history = [Epoch(**epoch) for epoch in content["history"]]
+        position = Position(history, **{name: content[name] for name in ("step", "seconds")})
+        others = {name: content[name] for name in ("totals", "weights", "best", "others", "chance", "order")}
+        return State(task, position, **others)
+    except ParameterError:
+        raise
+    except (KeyError, TypeError, ValueError) as error:
+        raise FormatError(f"{path} is a damaged checkpoint ({error!r}); begin anew (--fresh)") from error
 
 
 def _plain(epoch: Epoch) -> dict[str, Any]:
     return {**asdict(epoch), "validation": dict(epoch.validation)}
-
-
-def _fixed(task: Task) -> str:
-    """What has to be the same when training goes on, as JSON."""
-    content = task.model_dump(mode="json", exclude=_FREE)
-    content["data"] = {key: value for key, value in content["data"].items() if key not in _FREE_DATA}
-    del content["model"]["file"]  # whose weights training began with: it may have moved since
-    return json.dumps(content, sort_keys=True)
-
-
-def _check_task(path: Path, before: str, now: str) -> None:
-    if before == now:
-        return
-    old, new = _flat(json.loads(before)), _flat(json.loads(now))
-    key = min(key for key in {*old, *new} if old.get(key) != new.get(key))
-    raise ParameterError(
-        f"{path} is of a task with {key}: {json.dumps(old.get(key))}, not {json.dumps(new.get(key))}; "
-        "name another folder (--out), or begin anew (--fresh)"
-    )
-
-
-def _flat(content: Mapping[str, Any], before: str = "") -> dict[str, Any]:
-    """Values by dotted names, without the word `parameters`, which users do not write."""
-    found: dict[str, Any] = {}
-    for key, value in content.items():
-        name = before if key == "parameters" else f"{before}{key}."
-        found |= _flat(value, name) if isinstance(value, dict) else {f"{before}{key}": value}
-    return found

@@ -12,7 +12,10 @@ from hqml.dl.signature import Signature
 from hqml.errors import ParameterError
 from hqml.options import unlike
 
-_REFUSED = {"Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "Layer", "Wrapper", "InputLayer"}
+_REFUSED = {
+    *("Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "Layer", "Wrapper", "InputLayer"),
+    *("StringLookup", "IntegerLookup", "TextVectorization"),
+}
 """They run code, or read files, that a specification or a model file names."""
 
 

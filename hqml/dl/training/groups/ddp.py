@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from datetime import timedelta
@@ -31,12 +32,15 @@ class Ddp:
     def wrap(self, module: nn.Module) -> Any:
         phases = getattr(module, "phases", ("model",))
         on_gpu = self.device.type == "cuda"
-        return DistributedDataParallel(
-            module,
-            device_ids=[self.device.index] if on_gpu else None,
-            broadcast_buffers=keeps_statistics(module),
-            find_unused_parameters=len(phases) > 1,  # a phase has no gradient for the weights of the others
-        )
+        with warnings.catch_warnings():
+            # The argument has another name since torch 2.12, and with it another meaning at the start.
+            warnings.filterwarnings("ignore", message="`broadcast_buffers`", category=FutureWarning)
+            return DistributedDataParallel(
+                module,
+                device_ids=[self.device.index] if on_gpu else None,
+                broadcast_buffers=keeps_statistics(module),
+                find_unused_parameters=len(phases) > 1,  # a phase has no gradient for the weights of the others
+            )
 
     def reduce(self, weights: Iterable[nn.Parameter]) -> None: ...
 
@@ -46,7 +50,10 @@ class Ddp:
 
     def sum(self, values: Tensor) -> Tensor:
         together = values.detach().clone().contiguous()
-        distributed.all_reduce(together)
+        try:
+            distributed.all_reduce(together)
+        except RuntimeError as error:  # of gloo or nccl, in words about sockets
+            raise HostError("another rank has failed, or cannot be reached any more; see what it says") from error
         return together
 
     def any(self, flag: bool) -> bool:

@@ -1,0 +1,49 @@
+"""Whether a checkpoint is of the task that is to go on. Needs no torch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hqml.dl.spec import Task
+from hqml.errors import ParameterError
+
+_FREE = {"name", "epochs", "checkpoint_every", "early_stopping", "distribution", "tracking", "run", "search"}
+"""Keys of a task that may change before it goes on."""
+
+_FREE_DATA = {"limit_mb", "stage"}
+
+
+def fixed(task: Task) -> str:
+    """What has to be the same when training goes on, as JSON."""
+    content = task.model_dump(mode="json", exclude=_FREE)
+    content["data"] = {key: value for key, value in content["data"].items() if key not in _FREE_DATA}
+    del content["model"]["file"]  # whose weights training began with: it may have moved since
+    return json.dumps(content, sort_keys=True)
+
+
+def check_task(path: Path, before: str, now: str) -> None:
+    """Compare what `fixed` says of the task of a checkpoint, and of the one that is to go on.
+
+    Raises:
+        ParameterError: they differ.
+    """
+    if before == now:
+        return
+    old, new = _flat(json.loads(before)), _flat(json.loads(now))
+    key = min(key for key in {*old, *new} if old.get(key) != new.get(key))
+    raise ParameterError(
+        f"{path} is of a task with {key}: {json.dumps(old.get(key))}, not {json.dumps(new.get(key))}; "
+        "name another folder (--out), or begin anew (--fresh)"
+    )
+
+
+def _flat(content: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    """Values by dotted names, without the word `parameters`, which users do not write."""
+    found: dict[str, Any] = {}
+    for key, value in content.items():
+        name = before if key == "parameters" else f"{before}{key}."
+        found |= _flat(value, name) if isinstance(value, dict) else {f"{before}{key}": value}
+    return found

@@ -81,6 +81,7 @@ def test_the_same_search_finds_the_same_again_and_goes_on_with_more_trials(spec:
     more = search(read_task(spec, ["search.trials=7"]), tmp_path / "one")
     assert len(more.trials) == 7
     assert more.trials[:5] == first.trials
+    assert len({trial.values["optimizer.rate"] for trial in more.trials}) == 7
 
 
 def test_a_search_of_another_task_is_refused(spec: Path, tmp_path: Path) -> None:
@@ -279,3 +280,10 @@ def test_the_place_of_a_trial_that_died_while_others_waited_is_taken(spec: Path,
     found = search(one, tmp_path / "out")
     assert [trial.state for trial in found.trials] == ["complete"] * 2
     assert lost.number not in [trial.number for trial in found.trials]
+
+
+def test_lists_can_be_chosen_from(spec: Path, tmp_path: Path) -> None:
+    sets = [("search.space", {"model.hidden": [[4], [8, 8]]}), ("search.trials", 3)]
+    found = search(read_task(spec, sets), tmp_path / "out")
+    assert {tuple(trial.values["model.hidden"]) for trial in found.trials} <= {(4,), (8, 8)}
+    assert read_task(tmp_path / "out" / "best.yaml").model.parameters["hidden"] in ([4], [8, 8])

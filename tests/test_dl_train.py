@@ -314,3 +314,34 @@ def test_ranks_of_torchrun_train_one_model_and_one_of_them_speaks(spec: Path, tm
     alone = train(read_task(spec, ["epochs=2"]))  # no files
     losses = [float(row["loss"]) for row in history(tmp_path / "digits.trained")]
     assert losses == pytest.approx([one.loss for one in alone.fitted.history], rel=1e-5)
+
+
+@pytest.mark.parametrize(("part", "field"), [("validation", "x"), ("test", "x"), ("test", "y"), ("training", "y")])
+def test_values_that_are_no_numbers_are_found_before_training(part: str, field: str, tmp_path: Path) -> None:
+    from hqml.dl.data.finite import check_finite
+    from hqml.dl.source import ArraySource, Splits
+    from hqml.errors import DataError
+
+    arrays = {
+        name: {"x": np.zeros((9, 2), np.float32), "y": np.zeros(9, np.float32)}
+        for name in ("training", "validation", "test")
+    }
+    arrays[part][field][3] = np.nan
+    splits = Splits(*(ArraySource(one) for one in arrays.values()))
+    with pytest.raises(DataError, match=f"'{field}' of {part} sample 3 holds NaN"):
+        check_finite(splits)
+    if field == "y":
+        check_finite(splits, unknown_targets=True)
+
+
+def test_ranks_of_mpiexec_do_not_train_beside_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    from hqml.dl.training import open_group
+
+    monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "2")
+    with pytest.raises(ParameterError, match="mpiexec started 2 ranks, and each would train alone"):
+        open_group("auto")
+
+
+def test_a_path_is_no_task() -> None:
+    with pytest.raises(ParameterError, match=r"read it first: hqml\.dl\.read_task\('tab\.yaml'\)"):
+        hqml.dl.train("tab.yaml")  # type: ignore[arg-type]

@@ -113,8 +113,28 @@ def push(source: str, name: str | None, uri: str | None, as_json: bool) -> None:
     from hqml.dl.tracking.model_file import read_model
     from hqml.dl.tracking.registry import Registry
 
-    name = name or read_model(folder).task_name or folder.stem
+    name = name or _registered_as(folder) or read_model(folder).task_name or folder.stem
+    uri = uri or _tracked_at(folder.parent)
     _tell(Registry(uri, make=True).push(folder, name), {"file": str(folder)}, as_json)
+
+
+def _tracked_at(folder: Path) -> str | None:
+    """Where the run of a folder was tracked; None: nowhere."""
+    from hqml.dl.tracking.memory import Memory
+
+    run = Memory(folder).run()
+    return None if run is None else run[0].uri
+
+
+def _registered_as(file: Path) -> str | None:
+    """What the task of a folder's model says it is registered as."""
+    spec = file.with_name("task.yaml")
+    if not spec.is_file():
+        return None
+    from hqml.dl.spec_file import read_task
+
+    tracking = read_task(spec).tracking
+    return None if tracking is None else tracking.register_as
 
 
 def _tell(version: Version, more: dict[str, Any], as_json: bool) -> None:

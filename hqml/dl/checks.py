@@ -141,6 +141,8 @@ def _tracking(task: Task) -> Iterator[Trouble]:
     if tracking.uri is not None:
         if tracking.tool == "clearml":
             yield ("tracking", "uri"), "ClearML reads the address of its server from its own file; leave uri out"
+        elif ":" not in tracking.uri and tracking.uri != "databricks":
+            yield ("tracking", "uri"), f"must be an address, such as sqlite:///{tracking.uri}, or that of a server"
         elif scrubbed(tracking.uri) != tracking.uri:
             yield (
                 ("tracking", "uri"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from hqml.dl.libraries import LibraryMissing
 from hqml.errors import ParameterError
 from hqml.options import unlike
 
@@ -35,7 +36,16 @@ class Names:
 
         Raises:
             ParameterError: nothing that is known.
+            LibraryMissing: it needs torch, which is not installed.
         """
         if name not in self.homes:
             raise ParameterError(f"there is no {self.kind} {name!r}{unlike(name, self.homes)}")
-        return getattr(import_module(f"{self.package}.{self.homes[name]}"), self.attribute)
+        try:
+            module = import_module(f"{self.package}.{self.homes[name]}")
+        except ModuleNotFoundError as missing:
+            if missing.name != "torch":
+                raise
+            raise LibraryMissing(
+                f"{self.kind} {name!r} needs torch, which cannot be imported; run: pip install 'hqml[dl]'"
+            ) from missing
+        return getattr(module, self.attribute)

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from hqml.dl.checks import check_here
 from hqml.dl.data import open_splits, signature_of
+from hqml.dl.data.finite import check_finite
 from hqml.dl.defaults import completed
 from hqml.dl.frameworks import FITS, framework_of
 from hqml.dl.results import write_results
 from hqml.dl.tracker import NoTracker, Tracker
 from hqml.dl.trained import Fitted, Trained
-from hqml.errors import FormatError
+from hqml.errors import FormatError, ParameterError
 
 if TYPE_CHECKING:
     from hqml.dl.group import Group
@@ -51,6 +52,8 @@ def train(
         FormatError: the data cannot be read, or the folder not be written.
         SystemExit: with status 75, when a signal asked to stop: called again, it goes on.
     """
+    if isinstance(task, str | Path):
+        raise ParameterError(f"a task is wanted, found {str(task)!r}; read it first: hqml.dl.read_task({str(task)!r})")
     task = completed(task, base)
     check_here(task)
     with ExitStack() as open_things:
@@ -58,10 +61,11 @@ def train(
         if group is not None:
             open_things.callback(group.close)
         first = group is None or group.rank == 0
-        place = _made(folder, first)
         splits = open_splits(task.data, base)
         open_things.callback(_close, splits)
+        check_finite(splits, unknown_targets=task.loss.name == "physics")
         signature = signature_of(splits)
+        place = _made(folder, first)
         ended: list[str] = []
         tracker = open_things.enter_context(_tracking(task, place, ended, resume=resume, first=first))
         fitted = _fit(task, splits, signature, folder=place, group=group, resume=resume, report=report, tracker=tracker)

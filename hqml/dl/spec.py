@@ -178,12 +178,15 @@ class RangeSpec(Spec):
     step: int | float | None = None
 
 
+Choice: TypeAlias = Scalar | list[Scalar]
+
+
 def _of_space(values: Any) -> str:
     return "<choices>" if isinstance(values, list) else "<range>"
 
 
 Values: TypeAlias = Annotated[
-    Annotated[RangeSpec, Tag("<range>")] | Annotated[list[Scalar], Tag("<choices>")], Discriminator(_of_space)
+    Annotated[RangeSpec, Tag("<range>")] | Annotated[list[Choice], Tag("<choices>")], Discriminator(_of_space)
 ]
 
 
@@ -191,7 +194,8 @@ class SearchSpec(Spec):
     """What `hqml search` looks for.
 
     Attributes:
-        space: by the dotted name of a key of the task, e.g. `optimizer.rate`: a range, or a list of choices.
+        space: by the dotted name of a key of the task, e.g. `optimizer.rate`: a range, or a list of choices, which
+            may be lists, as `model.hidden: [[64], [64, 64]]`.
         trials: in all, of all processes together.
         engine: optuna (TPE), qubo (proposed by annealing) or ray.
         figure: of the validation data; None: the loss.

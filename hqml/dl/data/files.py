@@ -140,7 +140,10 @@ def _open(path: Path, name: str) -> Stored:
         return open_npy(path)
     if suffix == ".npz":
         return open_npz(path, name)
-    raise FormatError(f"{path} is of no kind that is read here; there are {', '.join(SUFFIXES)}")
+    table = (
+        "; put the columns of a table into arrays: numpy.savez, or train with `hqml fit`" if suffix == ".csv" else ""
+    )
+    raise FormatError(f"{path} is of no kind that is read here; there are {', '.join(SUFFIXES)}{table}")
 
 
 def _rasters(paths: Paths, parameters: FileParameters) -> _Found:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from hqml.dl.defaults import completed
 from hqml.dl.libraries import library
 from hqml.dl.run import train
 from hqml.dl.search.found import Found, best_of, write_found
-from hqml.dl.search.space import best_task, distributions, with_values
+from hqml.dl.search.space import best_task, distributions, values_of, with_values
 from hqml.dl.search.trials import Trials
 from hqml.dl.spec import SearchSpec, Task
 from hqml.errors import FormatError, HqmlError, ParameterError
@@ -115,7 +116,9 @@ class _Search:
         self.optuna = library("optuna", "a search", "dl")
         self.optuna.logging.set_verbosity(self.optuna.logging.WARNING)
         study = opened(self.optuna, _storage(spec, folder, base), task.name, direction=self.direction)
-        study.sampler, study.pruner = _sampler(self.optuna, spec, task.seed, worker), _pruner(self.optuna, spec)
+        # A search that goes on draws others than those that it has drawn.
+        drawn = [task.seed, worker, len(study.get_trials(deepcopy=False))]
+        study.sampler, study.pruner = _sampler(self.optuna, spec, drawn), _pruner(self.optuna, spec)
         self.study = study
         self.trials = Trials(study, self.optuna, spec.trials)
         self._check_identity()
@@ -159,7 +162,7 @@ class _Search:
 
     def _reached(self, trial: Any) -> float:
         """What a trial's model reaches on the validation data, in its best epoch."""
-        task = with_values(self.task, trial.params)
+        task = with_values(self.task, values_of(self.spec, trial.params))
 
         def watch(progress: Progress) -> None:
             self._tell(Found(None, self.figure, self.direction), progress)
@@ -198,7 +201,7 @@ class _Search:
             self.report(found, progress)
 
     def _found(self) -> Found:
-        trials = self.trials.listed()
+        trials = [replace(one, values=values_of(self.spec, one.values)) for one in self.trials.listed()]
         best = best_of(trials, self.direction)
         return Found(best_task(self.task, best.values) if best else None, self.figure, self.direction, tuple(trials))
 
@@ -222,11 +225,11 @@ def _storage(spec: SearchSpec, folder: Path, base: Path) -> str:
     return spec.storage if "://" in spec.storage else os.fspath(base / spec.storage)
 
 
-def _sampler(optuna: Any, spec: SearchSpec, seed: int, worker: int) -> Any:
-    """Processes of one search draw different values: each has a seed of its own."""
+def _sampler(optuna: Any, spec: SearchSpec, seed: Sequence[int]) -> Any:
+    """Who proposes, with a seed made of several."""
     import numpy as np
 
-    own = int(np.random.SeedSequence([seed, worker]).generate_state(1)[0])
+    own = int(np.random.SeedSequence(seed).generate_state(1)[0])
     try:
         if spec.engine == "qubo":
             from hqml.tuning import QuboSampler

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,11 +17,26 @@ def distributions(search: SearchSpec, optuna: Any) -> dict[str, Any]:
 
 def _distribution(values: RangeSpec | list[Any], kinds: Any) -> Any:
     if isinstance(values, list):
-        return kinds.CategoricalDistribution(values)
+        return kinds.CategoricalDistribution([_word(value) for value in values])
     low, high, step = values.low, values.high, values.step
     if isinstance(low, int) and isinstance(high, int) and (step is None or isinstance(step, int)):
         return kinds.IntDistribution(low, high, log=values.log, step=step or 1)
     return kinds.FloatDistribution(float(low), float(high), log=values.log, step=step)
+
+
+def _word(value: Any) -> Any:
+    """A choice as Optuna takes it: lists are text."""
+    return json.dumps(value) if isinstance(value, list) else value
+
+
+def values_of(search: SearchSpec, drawn: Mapping[str, Any]) -> dict[str, Any]:
+    """What Optuna has drawn, as the specification writes it."""
+    found = {}
+    for key, value in drawn.items():
+        choices = search.space.get(key)
+        lists = [one for one in choices if isinstance(one, list)] if isinstance(choices, list) else []
+        found[key] = next((one for one in lists if _word(one) == value), value)
+    return found
 
 
 def with_values(task: Task, values: Mapping[str, Any]) -> Task:

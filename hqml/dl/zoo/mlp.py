@@ -65,7 +65,12 @@ def build(parameters: Parameters, signature: Signature) -> Mlp:
     """A network with one output for each class, or of the targets' shape."""
     if signature.y is None:
         raise ParameterError("mlp needs targets; name them with data: {targets: ...}")
-    y = signature.y if signature.classes is None else (*signature.y, len(signature.classes))
+    if signature.classes is not None and signature.y:
+        raise ParameterError(
+            f"mlp gives a sample one class, found targets of shape {signature.y}; where they are one-hot give class "
+            "numbers, where they are numbers write data: {classes: false}"
+        )
+    y = signature.y if signature.classes is None else (len(signature.classes),)
     return Mlp(parameters, signature.x, y)
 
 

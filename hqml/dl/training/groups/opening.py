@@ -8,7 +8,7 @@ import torch
 
 from hqml.dl.group import Group
 from hqml.dl.training.groups.alone import Alone
-from hqml.dl.training.groups.ranks import Place, place_in
+from hqml.dl.training.groups.ranks import Place, place_in, ranks_of_mpi
 from hqml.errors import HostError, ParameterError
 from hqml.options import one_of
 
@@ -29,6 +29,11 @@ def open_group(distribution: str = "auto") -> Group:
     """
     one_of("distribution", distribution, DISTRIBUTIONS)
     place = place_in(os.environ)
+    if not place.launcher and distribution != "horovod" and (ranks := ranks_of_mpi(os.environ)) > 1:
+        raise ParameterError(
+            f"mpiexec started {ranks} ranks, and each would train alone; start them by torchrun or srun, as "
+            "docs/dl/training.md says"
+        )
     if distribution == "auto":
         distribution = "none" if place.size == 1 else "horovod" if place.launcher == "horovodrun" else "ddp"
     if distribution == "none" and place.size > 1:

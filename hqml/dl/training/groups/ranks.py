@@ -76,3 +76,9 @@ def _number(environment: Mapping[str, str], name: str) -> int:
     if not text.isdecimal():
         raise HostError(f"{name}={text!r} is no whole number; what starts the ranks sets it")
     return int(text)
+
+
+def ranks_of_mpi(environment: Mapping[str, str]) -> int:
+    """How many ranks mpiexec started, which torch does not hear of; 1 where it did not."""
+    sizes = (environment.get(name, "") for name in ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MPI_LOCALNRANKS"))
+    return next((int(size) for size in sizes if size.isdecimal()), 1)

@@ -244,11 +244,11 @@ def test_a_time_limit_holds_for_the_whole_batch(limit):
 def test_a_read_that_would_not_fit_gets_fewer_sweeps_down_to_the_same_end():
     started = perf_counter()
     [result] = PathIntegralBackend().sample([dense(300)], reads=10, time_limit=1.0, num_sweeps=100_000)
-    assert perf_counter() - started < 2.5  # a read of 100,000 sweeps takes minutes
+    assert perf_counter() - started < 5  # a read of 100,000 sweeps takes minutes
     assert len(result) >= 1
     assert 1 <= result.info["num_sweeps"] < result.info["num_sweeps_wanted"] == 100_000
     assert result.info["Hd_range"][1] == 0
-    assert result.first.energy < -2100  # lowest known -2128; a single sweep of the whole reaches -1400 to -1100
+    assert result.first.energy < -2000  # lowest known -2128; a single sweep of the whole reaches -1400 to -1100
 
 
 def test_a_model_that_time_left_no_turn_says_so():

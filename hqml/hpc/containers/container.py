@@ -26,14 +26,19 @@ from hqml.samples import version
 BOOTSTRAPS: tuple[Bootstrap, ...] = get_args(Bootstrap)
 
 EXTRAS: Mapping[str, str] = {
+    "clearml": "clearml",
     "compare": "jinja2",
+    "dl": "onnxscript",
     "dwave": "dwave.system",
     "geo": "rasterio",
     "hpc": "yaml",
+    "keras": "keras",
+    "mlflow": "mlflow",
     "mpi": "mpi4py",
     "node": "starlette",
     "onnx": "onnxruntime",
     "plot": "matplotlib",
+    "ray": "ray",
     "specs": "pydantic",
     "tables": "pyarrow",
     "torch": "torch",

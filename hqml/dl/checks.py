@@ -21,8 +21,11 @@ _LARGEST_SEED = 2**32 - 1
 """numpy and scikit-learn take no larger one."""
 
 
-_OF_STEPS = ("epochs", "schedule", "early_stopping")
-"""Keys of what is trained in steps."""
+_UNUSED = {
+    "keras": ("accumulate", "clip", "deterministic", "checkpoint_every"),
+    "statsmodels": ("accumulate", "clip", "deterministic", "checkpoint_every", "epochs", "schedule", "early_stopping"),
+}
+"""Keys of a task that a framework has no use for."""
 
 
 def check(task: Task, places: Places) -> None:
@@ -46,16 +49,17 @@ def check_here(task: Task, places: Places | None = None) -> None:
         ParameterError: it cannot, and there is no file.
         LibraryMissing: a library is not installed.
     """
-    if task.framework != "torch":
-        return
-    torch = library("torch", "training", "torch")
-    found: list[Trouble] = []
-    if task.precision == "fp16" and not torch.cuda.is_available():
-        found.append(
-            (("precision",), "fp16 needs a GPU of NVIDIA or AMD, and there is none here; write bf16 or float32")
-        )
+    # The framework of a model that begins with a file is known here first.
+    found = [*_framework(task)]
+    if task.framework == "torch":
+        torch = library("torch", "training", "torch")
+        if task.precision == "fp16" and not torch.cuda.is_available():
+            found.append(
+                (("precision",), "fp16 needs a GPU of NVIDIA or AMD, and there is none here; write bf16 or float32")
+            )
     if found and places is None:
-        raise ParameterError(f"{found[0][0][0]}: {found[0][1]}")
+        place, message = found[0]
+        raise ParameterError(f"{'.'.join(map(str, place))}: {message}")
     if places is not None:
         _raise_first(places, found)
 
@@ -107,13 +111,28 @@ def _framework(task: Task) -> Iterator[Trouble]:
         yield ("distribution",), f"{alone}; leave distribution out"
     if task.precision != "float32":
         yield ("precision",), f"{alone}; leave precision out"
-    for key in ("accumulate", "clip", "deterministic", *(_OF_STEPS if task.framework == "statsmodels" else ())):
+    for key in _UNUSED[task.framework]:
         if getattr(task, key) != type(task).model_fields[key].default:
             yield (key,), f"{task.framework} has no use for it here; leave {key} out"
-    if task.framework == "statsmodels" and task.model.file is not None:
-        yield ("model", "file"), "statsmodels finds its coefficients anew; leave file out"
     if task.optimizer.name == HEAD:
         yield ("optimizer", "name"), "a head is trained on the features of a network of framework torch"
+    elif task.framework == "statsmodels":
+        yield from _likelihood(task)
+
+
+def _likelihood(task: Task) -> Iterator[Trouble]:
+    """What statsmodels, which looks for the highest likelihood in its own way, has no use for either."""
+    from hqml.dl.architecture import Architecture
+
+    optimizer, loss = task.optimizer, task.loss
+    # `hqml.dl.defaults.completed` fills these in, so that they stand in each task.yaml.
+    filled_in = (Architecture.optimizer, Architecture.rate), (Architecture.optimizer, None)
+    if (optimizer.name, optimizer.rate) not in filled_in or optimizer.parameters:
+        yield ("optimizer",), "statsmodels has an optimizer of its own; leave optimizer out"
+    if loss.name not in (None, Architecture.loss) or loss.parameters:
+        yield ("loss",), "statsmodels looks for the highest likelihood; leave loss out"
+    if task.model.file is not None:
+        yield ("model", "file"), "statsmodels finds its coefficients anew; leave file out"
 
 
 def _loop(task: Task) -> Iterator[Trouble]:

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,7 @@ from hqml.dl.parameters import filled
 from hqml.dl.progress import Progress
 from hqml.dl.signature import Signature
 from hqml.dl.source import Source, Splits
-from hqml.dl.spec import OptimizerSpec, Task
+from hqml.dl.spec import LossSpec, OptimizerSpec, Task
 from hqml.dl.tracker import NoTracker, Tracker
 from hqml.dl.trained import Epoch, Fitted
 from hqml.dl.training import course
@@ -187,11 +188,18 @@ def _loss(task: Task, signature: Signature) -> Any:
     if signature.classes is not None:
         if name not in (None, "supervised", "cross-entropy"):
             raise ParameterError(f"loss {name!r} does not fit targets that are classes; leave `loss` out")
-        return losses.SparseCategoricalCrossentropy(from_logits=True)
+        return _made_loss(losses.SparseCategoricalCrossentropy, task.loss, from_logits=True)
     name = "mse" if name in (None, "supervised") else str(name)
     if name not in _LOSSES:
         raise ParameterError(f"a task of framework keras has no loss {name!r}{unlike(name, _LOSSES)}")
-    return getattr(losses, _LOSSES[name])()
+    return _made_loss(getattr(losses, _LOSSES[name]), task.loss)
+
+
+def _made_loss(kind: Any, spec: LossSpec, **own: Any) -> Any:
+    try:
+        return kind(**spec.parameters, **own)
+    except (TypeError, ValueError) as error:
+        raise ParameterError(f"loss {spec.name} of keras: {str(error).splitlines()[0]}") from error
 
 
 def _epoch(run: _Run, watched: Source) -> Epoch:
@@ -295,7 +303,7 @@ def _restored(run: _Run, folder: Path) -> bool:
         run.rates.restore(notes["schedule"])
     except ParameterError:
         raise
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
         raise FormatError(f"{path}: the checkpoint is damaged ({error}); begin anew with --fresh") from error
     return True
 

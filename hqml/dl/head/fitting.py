@@ -52,9 +52,9 @@ def fit(
         task: whose optimiser is a head.
         splits: of classes.
         signature: of the data.
-        folder: gets the network's checkpoint.
+        folder: gets the network's checkpoint, and the head.
         group: ranks that train the network.
-        resume: go on from its checkpoint.
+        resume: go on from its checkpoint, and take the head of the folder if it was trained on the same features.
         report: hears how far the network is.
         tracker: is told its figures and the head's.
 
@@ -65,6 +65,7 @@ def fit(
         DataError: the targets are no classes, or one of them is in no training sample.
         ParameterError: the family has no features, or the head is not what a backend can train.
         BudgetExceeded: the head needs more QPU time than it was granted.
+        KeyboardInterrupt: Ctrl-C ended the training of the network; no head is trained then.
     """
     if signature.classes is None:
         raise DataError("a qubo-svm-head learns classes, and the targets are numbers; give data with class numbers")
@@ -79,7 +80,7 @@ def fit(
     rows = _rows(splits.train, parameters.samples, task.seed)
     x, y = _seen(features, splits.train, rows)
     _check_classes(y, signature.classes)
-    model = Headed(features, _trained(parameters, task.seed, x, y, folder))
+    model = Headed(features, _trained(parameters, task.seed, x, y, folder, resume=resume))
     seconds = perf_counter() - started
     train, validation, test = (_figures(model, one) for one in (splits.train, splits.validation, splits.test))
     number = len(network.history) + 1
@@ -128,11 +129,13 @@ def _network(
     return fit_network(network_task(task), splits, signature, folder=folder, group=group, **others)
 
 
-def _trained(parameters: HeadParameters, seed: int, x: Features64, y: Rows, folder: Path | None) -> Any:
+def _trained(
+    parameters: HeadParameters, seed: int, x: Features64, y: Rows, folder: Path | None, *, resume: bool
+) -> Any:
     """The fitted head; that of the folder, where it was trained on the same features, as annealing may cost."""
     digest = hashlib.sha256(repr((parameters, seed)).encode() + x.tobytes() + y.tobytes()).hexdigest()[:16]
     kept = None if folder is None else folder / f"head-{digest}.skops"
-    if kept is not None and kept.is_file():
+    if resume and kept is not None and kept.is_file():
         return load_model(kept).estimator
     head = _head(parameters, seed).fit(x, y)
     if kept is not None:

@@ -54,7 +54,7 @@ def build(parameters: Parameters, signature: Signature) -> Any:
     stack += [_layer(layers, one) for one in parameters.layers]
     try:
         return library.Sequential([*stack, *_last(layers, signature)])
-    except (ValueError, TypeError) as error:
+    except Exception as error:  # of Keras, of many kinds
         raise ParameterError(f"the layers do not fit each other: {_first_line(error)}") from error
 
 
@@ -78,7 +78,7 @@ def _layer(layers: Any, written: str | dict[str, dict[str, Any]]) -> Any:
         raise ParameterError(f"keras.layers has no {name!r} that a specification may use{unlike(name, known)}")
     try:
         return getattr(layers, name)(**arguments)
-    except (ValueError, TypeError) as error:
+    except Exception as error:  # of Keras, of many kinds: some of its layers want TensorFlow
         raise ParameterError(f"layer {name}: {_first_line(error)}") from error
 
 

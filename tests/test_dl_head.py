@@ -173,6 +173,17 @@ def test_a_head_that_was_paid_for_is_not_trained_again(tmp_path: Path, monkeypat
     monkeypatch.setattr("hqml.dl.head.fitting._head", lambda *_: pytest.fail("it was trained again"))
     again = hqml.dl.train(task(epochs=1), tmp_path)
     assert again.fitted.test["accuracy"] == first.fitted.test["accuracy"]
+    assert len([*tmp_path.glob("head-*.skops")]) == 1
+
+
+def test_to_begin_anew_trains_the_head_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from hqml.dl.head import fitting
+
+    hqml.dl.train(task(epochs=1), tmp_path)
+    made, trained = fitting._head, []
+    monkeypatch.setattr(fitting, "_head", lambda *given: trained.append(1) or made(*given))
+    hqml.dl.train(task(epochs=1), tmp_path, resume=False)
+    assert trained == [1]
 
 
 def test_ctrl_c_while_the_network_is_trained_trains_no_head(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,16 @@ def test_a_damaged_checkpoint_says_how_to_begin_anew(digits: Splits, tmp_path: P
         fit(task(), digits, DIGITS, folder=tmp_path)
 
 
+def test_a_checkpoint_that_was_cut_short_says_so_as_well(digits: Splits, tmp_path: Path) -> None:
+    fit(task(epochs=1), digits, DIGITS, folder=tmp_path)
+    for name in ("best-1.npz", "checkpoint-1.keras"):
+        whole = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(whole[: len(whole) // 2])
+        with pytest.raises(FormatError, match=r"checkpoint is damaged .* --fresh"):
+            fit(task(epochs=2), digits, DIGITS, folder=tmp_path)
+        (tmp_path / name).write_bytes(whole)
+
+
 def test_an_onnx_file_predicts_as_keras_does_and_gives_the_model_back(
     learned: Any, digits: Splits, tmp_path: Path
 ) -> None:
@@ -136,13 +147,32 @@ def test_early_stopping_keeps_the_best_weights(digits: Splits) -> None:
         ({"model": {"family": "sequential", "layers": [{"Dense": {}, "Flatten": {}}]}}, "one name with its arguments"),
         ({"optimizer": "adan"}, "did you mean 'adam'"),
         ({"optimizer": {"name": "adam", "beta1": 0.5}}, "optimizer adam: .*beta1"),
+        ({"model": {"family": "sequential", "layers": [{"StringLookup": {"vocabulary": "/x"}}]}}, "no 'StringLookup'"),
+        ({"model": {"family": "sequential", "layers": [{"IntegerLookup": {"vocabulary": "/x"}}]}}, "no 'IntegerLookup"),
+        ({"model": {"family": "sequential", "layers": ["TextVectorization"]}}, "no 'TextVectorization'"),
+        ({"model": {"family": "sequential", "layers": [{"Pipeline": {"layers": [{}]}}]}}, "layers do not fit"),
         ({"loss": "mse"}, "does not fit targets that are classes"),
+        ({"loss": {"name": "cross-entropy", "smoothing": 0.1}}, "loss cross-entropy of keras: .*smoothing"),
     ],
 )
 def test_what_keras_does_not_have_is_refused_in_one_line(changes: dict[str, Any], message: str, digits: Splits) -> None:
     with pytest.raises(ParameterError, match=message) as refused:
         fit(task(**changes), digits, DIGITS)
     assert "\n" not in str(refused.value)
+
+
+def test_a_layer_that_wants_a_library_which_is_not_here_is_an_error_of_ours(digits: Splits) -> None:
+    if find_spec("tensorflow") is not None:
+        pytest.skip("tensorflow is here, which Hashing wants")
+    with pytest.raises(ParameterError, match="layer Hashing: .*TensorFlow"):
+        fit(task(model={"family": "sequential", "layers": [{"Hashing": {"num_bins": 3}}]}), digits, DIGITS)
+
+
+def test_a_loss_takes_its_parameters() -> None:
+    from hqml.dl.frameworks.keras import _loss
+
+    far = _loss(task(loss={"name": "huber", "delta": 3.0}), Signature((3,), (2,)))(np.zeros((1, 2)), np.full((1, 2), 9))
+    assert float(far) == pytest.approx(3 * (9 - 3 / 2))
 
 
 def test_more_epochs_go_on_and_another_task_is_refused(digits: Splits, tmp_path: Path) -> None:
@@ -191,7 +221,7 @@ def test_ctrl_c_keeps_the_best_so_far(digits: Splits) -> None:
 def test_keys_that_keras_has_no_use_for_are_refused(tmp_path: Path) -> None:
     from hqml.dl import read_task
 
-    for key in ("clip: 0.1", "deterministic: true", "accumulate: 2"):
+    for key in ("clip: 0.1", "deterministic: true", "accumulate: 2", "checkpoint_every: 60"):
         (tmp_path / "s.yaml").write_text(f"model: {{family: sequential, layers: []}}\ndata: digits\n{key}\n")
         with pytest.raises(FormatError, match=rf"s\.yaml:3: {key.split(':')[0]}: keras has no use for it"):
             read_task(tmp_path / "s.yaml")

@@ -75,6 +75,10 @@ WRONG: dict[str, tuple[str, str]] = {
         with_keys(model="{family: mlp, parameters: {hiden: 3}}"),
         "2: model.parameters.hiden: model mlp takes no parameter 'hiden'; did you mean 'hidden'?",
     ),
+    "a list as parameters": (
+        with_keys(model="{family: mlp, hidden: [8], parameters: [1]}"),
+        "2: model.parameters: must be a mapping, found [1]",
+    ),
     "a family of nothing": (
         with_keys(model="{family: null, hidden: [8]}"),
         "2: model: name a family, or a file to begin with; there are: ",

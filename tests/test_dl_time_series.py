@@ -16,7 +16,7 @@ from hqml.dl.frameworks.statistical import fit, series_of
 from hqml.dl.signature import Signature
 from hqml.dl.source import ArraySource, Splits
 from hqml.dl.spec import Task
-from hqml.errors import DataError, ParameterError
+from hqml.errors import DataError, FormatError, ParameterError
 
 WINDOW = 24
 
@@ -122,3 +122,43 @@ def test_an_onnx_file_forecasts_as_statsmodels_does_and_gives_the_model_back(
     loaded = load(tmp_path / "model.onnx").model
     np.testing.assert_array_equal(loaded.coefficients, fitted.model.coefficients)
     np.testing.assert_allclose(loaded.filtered(sunspots).forecast(3), fitted.model.filtered(sunspots).forecast(3))
+
+
+@pytest.mark.parametrize(
+    ("line", "place"),
+    [
+        ("optimizer: sgd", "optimizer"),
+        ("optimizer: {rate: 0.5}", "optimizer"),
+        ("optimizer: {betas: [0.8, 0.9]}", "optimizer"),
+        ("loss: mae", "loss"),
+        ("epochs: 5", "epochs"),
+        ("schedule: cosine", "schedule"),
+        ("early_stopping: {patience: 3}", "early_stopping"),
+        ("clip: 1.0", "clip"),
+        ("accumulate: 2", "accumulate"),
+        ("deterministic: true", "deterministic"),
+    ],
+)
+def test_keys_that_statsmodels_has_no_use_for_are_refused(line: str, place: str, tmp_path: Path) -> None:
+    from hqml.dl import read_task
+
+    (tmp_path / "s.yaml").write_text(f"model: ar\ndata: sunspots\n{line}\n")
+    with pytest.raises(FormatError, match=rf"s\.yaml:3: {place}: statsmodels .*; leave {place} out"):
+        read_task(tmp_path / "s.yaml")
+
+
+def test_what_training_fills_in_is_not_refused_where_its_task_is_read_again(tmp_path: Path) -> None:
+    from hqml.dl import read_task, train
+
+    train(task("ar", p=2), tmp_path / "first")
+    assert train(read_task(tmp_path / "first" / "task.yaml")).fitted.test["rmse"] > 0
+
+
+def test_a_file_to_begin_with_is_refused_also_where_it_alone_names_the_family(tmp_path: Path) -> None:
+    from hqml.dl import train
+
+    train(task("ar", p=2), tmp_path)
+    for model in ({"family": "ar", "file": "model.onnx"}, {"file": "model.onnx"}):
+        begun = Task.model_validate({"name": "spots", "model": model, "data": "sunspots"})
+        with pytest.raises(ParameterError, match=r"model\.file: statsmodels finds its coefficients anew"):
+            train(begun, base=tmp_path)

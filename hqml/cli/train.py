@@ -66,7 +66,7 @@ def command(
 
     The folder gets model.onnx, task.yaml, history.csv, result.json and a checkpoint, from which the same command goes
     on where it was stopped. Ctrl-C keeps the best model so far. Under torchrun the ranks train together:
-    `torchrun --nproc-per-node 4 --no-python hqml train SPEC`. Exit status 75: a signal asked to stop, the state is
+    `torchrun --nproc-per-node 4 --no-python hqml train SPEC`. Exit status 75: SIGUSR1 asked to stop, the state is
     saved.
 
     \b

@@ -228,7 +228,8 @@ class Task(Spec):
         clip: largest norm of the gradient; None: as it is.
         precision: float32, bf16 or fp16 (mixed, with scaled losses), float64.
         distribution: how ranks share the work; auto: ddp under torchrun or srun with several, none with one.
-        checkpoint_every: seconds between two saved states; the end of an epoch is saved as well.
+        checkpoint_every: seconds between two saved states; the end of an epoch is saved as well, unless epochs are very
+            short.
         deterministic: whether torch may use only algorithms that give the same bits again.
     """
 

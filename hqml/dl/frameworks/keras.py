@@ -99,7 +99,11 @@ def fit(
         tracker: is told its figures.
 
     Raises:
-        ParameterError: a layer, a loss, an optimiser or one of their parameters is none that Keras has here.
+        ParameterError: a layer, a loss, an optimiser or one of their parameters is none that Keras has here; or the
+            checkpoint is of another task.
+        FormatError: the checkpoint is damaged.
+        Diverged: the loss is no number any more.
+        SystemExit: with status 75, when a signal asked to stop: called again, it goes on.
     """
     started = perf_counter()
     run = _begun(task, splits, signature, folder if resume else None)

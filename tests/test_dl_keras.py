@@ -21,7 +21,8 @@ except LibraryMissing:
     pytest.skip("keras is missing: pip install 'hqml[keras]'", allow_module_level=True)
 
 from hqml.dl.datasets import DATASETS
-from hqml.dl.frameworks.keras import build, fit, weights_of
+from hqml.dl.frameworks.keras import build, fit
+from hqml.dl.frameworks.keras_state import weights_of
 from hqml.dl.signature import Signature
 from hqml.dl.source import ArraySource, Splits
 from hqml.dl.spec import Task
@@ -164,7 +165,7 @@ def test_what_keras_does_not_have_is_refused_in_one_line(changes: dict[str, Any]
 def test_a_layer_that_wants_a_library_which_is_not_here_is_an_error_of_ours(digits: Splits) -> None:
     if find_spec("tensorflow") is not None:
         pytest.skip("tensorflow is here, which Hashing wants")
-    with pytest.raises(ParameterError, match="layer Hashing: .*TensorFlow"):
+    with pytest.raises(ParameterError, match=r"layer Hashing: .*TensorFlow"):
         fit(task(model={"family": "sequential", "layers": [{"Hashing": {"num_bins": 3}}]}), digits, DIGITS)
 
 

@@ -15,8 +15,9 @@ import numpy.typing as npt
 
 from hqml.dl.exchange.checking import INPUT, ExportError, Inputs
 from hqml.dl.exchange.files import check_size, save_checked
-from hqml.dl.frameworks.keras import build, weights_of
+from hqml.dl.frameworks.keras import build
 from hqml.dl.frameworks.keras_library import quiet
+from hqml.dl.frameworks.keras_state import weights_of
 from hqml.dl.libraries import library
 from hqml.dl.signature import Signature
 from hqml.dl.spec import Task

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import io
-import json
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
-import numpy.typing as npt
 
 from hqml.dl.data.loader import Loader
 from hqml.dl.frameworks.keras_library import keras, quiet
+from hqml.dl.frameworks.keras_state import Run, restored, save, take_weights, weights_of
 from hqml.dl.parameters import filled
 from hqml.dl.progress import Progress
 from hqml.dl.signature import Signature
@@ -26,19 +22,14 @@ from hqml.dl.tracker import NoTracker, Tracker
 from hqml.dl.trained import Epoch, Fitted
 from hqml.dl.training import course
 from hqml.dl.training.interruption import noticing
-from hqml.dl.training.same_task import check_task, fixed
 from hqml.dl.training.schedules import Rates
 from hqml.dl.zoo import ARCHITECTURES
-from hqml.errors import FormatError, ParameterError
-from hqml.files import keep
+from hqml.errors import ParameterError
 from hqml.hpc.checkpoint import UNFINISHED
 from hqml.options import unlike
 
-Weights = list[npt.NDArray[Any]]
-
 _LOSSES = {"mse": "MeanSquaredError", "mae": "MeanAbsoluteError", "huber": "Huber"}
 _OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD", "rmsprop": "RMSprop", "lion": "Lion", "nadam": "Nadam"}
-_NOTES = "checkpoint.json"
 _AT_ONCE = 1024
 _SAMPLES_OF_SCALING = 10_000
 
@@ -52,25 +43,6 @@ def build(task: Task, signature: Signature) -> Any:
     family = task.model.family or ""
     architecture = ARCHITECTURES[family]
     return architecture.build(filled(architecture.parameters, task.model.parameters, family), signature)
-
-
-@dataclass
-class _Run:
-    """A model in training, and what its steps need.
-
-    Attributes:
-        rate: learning rate before the schedule.
-        best: weights of the best epoch so far.
-    """
-
-    task: Task
-    signature: Signature
-    model: Any
-    loader: Loader
-    rates: Rates
-    rate: float
-    history: list[Epoch]
-    best: Weights
 
 
 @quiet()
@@ -113,7 +85,7 @@ def fit(
             epoch = _epoch(run, splits.validation)
             _note(run, epoch)
             if folder is not None:
-                _save(folder, run)
+                save(folder, run)
             _tell(run, epoch, report, tracker or NoTracker())
             if signals.asked:
                 raise SystemExit(UNFINISHED)
@@ -131,14 +103,14 @@ def fit(
     )
 
 
-def _ended(run: _Run) -> str:
+def _ended(run: Run) -> str:
     """Why no epoch follows; "" where one does."""
     if course.is_stale(run.history, run.task.early_stopping):
         return "early"
     return "epochs" if len(run.history) >= run.task.epochs else ""
 
 
-def _begun(task: Task, splits: Splits, signature: Signature, folder: Path | None) -> _Run:
+def _begun(task: Task, splits: Splits, signature: Signature, folder: Path | None) -> Run:
     """The model as it begins, or as its checkpoint has it."""
     library = keras()
     library.utils.set_random_seed(task.seed)
@@ -146,34 +118,17 @@ def _begun(task: Task, splits: Splits, signature: Signature, folder: Path | None
     optimizer = _optimizer(task.optimizer)
     loader = Loader(splits.train, task.data.batch, seed=task.seed)
     rates = Rates(task.schedule, task.epochs, len(loader))
-    run = _Run(task, signature, model, loader, rates, float(optimizer.learning_rate), [], [])
-    if folder is not None and _restored(run, folder):
+    run = Run(task, signature, model, loader, rates, float(optimizer.learning_rate), [], [])
+    if folder is not None and restored(run, folder):
         return run
     if task.data.scale:
         rows = np.random.default_rng(task.seed).permutation(len(splits.train))[:_SAMPLES_OF_SCALING]
         model.get_layer("scaling").adapt(splits.train.read(np.sort(rows))["x"])
     if task.model.file is not None:
-        _take_weights(model, task.model.file)
+        take_weights(model, task.model.file)
     model.compile(optimizer=optimizer, loss=_loss(task, signature))
     run.best = weights_of(model)
     return run
-
-
-def _take_weights(model: Any, path: str) -> None:
-    """Begin with the weights of a file.
-
-    Raises:
-        ParameterError: it holds another model.
-    """
-    from hqml.dl.exchange import load
-
-    loaded = load(path).model
-    if not isinstance(loaded, keras().Model):
-        raise ParameterError(f"{path} holds no model of Keras to begin with; name one that was trained with Keras")
-    try:
-        model.set_weights(weights_of(loaded))
-    except ValueError as error:
-        raise ParameterError(f"{path} holds weights of other layers; give the model those of the file") from error
 
 
 def _optimizer(spec: OptimizerSpec) -> Any:
@@ -206,7 +161,7 @@ def _made_loss(kind: Any, spec: LossSpec, **own: Any) -> Any:
         raise ParameterError(f"loss {spec.name} of keras: {str(error).splitlines()[0]}") from error
 
 
-def _epoch(run: _Run, watched: Source) -> Epoch:
+def _epoch(run: Run, watched: Source) -> Epoch:
     """The next pass over the training data."""
     started, before = perf_counter(), len(run.history)
     library = keras()
@@ -235,7 +190,7 @@ def _pairs(loader: Loader, epoch: int) -> Iterator[tuple[Any, Any]]:
         yield batch["x"], batch["y"]
 
 
-def _figures(run: _Run, source: Source) -> dict[str, float]:
+def _figures(run: Run, source: Source) -> dict[str, float]:
     """Means over the samples of a source; none of an empty one."""
     sums = {"loss": 0.0, "figure": 0.0}
     for batch in Loader(source, _AT_ONCE, shuffle=False).epoch(0) if len(source) else ():
@@ -254,7 +209,7 @@ def _figures(run: _Run, source: Source) -> dict[str, float]:
     )
 
 
-def _note(run: _Run, epoch: Epoch) -> None:
+def _note(run: Run, epoch: Epoch) -> None:
     """Keep the epoch, and its weights if it is the best."""
     run.history.append(epoch)
     run.rates.observe(course.watched(epoch))
@@ -262,57 +217,7 @@ def _note(run: _Run, epoch: Epoch) -> None:
         run.best = weights_of(run.model)
 
 
-def weights_of(model: Any) -> Weights:
-    """A copy of a model's weights, in Keras's order; `get_weights` warns with numpy 2."""
-    return [np.array(keras().ops.convert_to_numpy(one.value)) for one in model.weights]
-
-
-def _save(folder: Path, run: _Run) -> None:
-    """Write the checkpoint: each file whole, and the notes last, which name the others."""
-    number = len(run.history)
-    model, best = folder / f"checkpoint-{number}.keras", folder / f"best-{number}.npz"
-    part = model.with_name(f".{number}.part.keras")
-    run.model.save(part)
-    part.replace(model)
-    stream = io.BytesIO()
-    np.savez(stream, *run.best)
-    keep(best, stream.getvalue())
-    epochs = [{**asdict(one), "validation": dict(one.validation)} for one in run.history]
-    notes = {"number": number, "task": fixed(run.task), "epochs": epochs, "schedule": run.rates.state()}
-    keep(folder / _NOTES, json.dumps(notes).encode())
-    for old in (*folder.glob("checkpoint-*.keras"), *folder.glob("best-*.npz")):
-        if old not in (model, best):
-            old.unlink(missing_ok=True)
-
-
-def _restored(run: _Run, folder: Path) -> bool:
-    """Go on from a checkpoint, if there is one.
-
-    Raises:
-        FormatError: it is damaged.
-        ParameterError: it is of another task.
-    """
-    path = folder / _NOTES
-    if not path.is_file():
-        return False
-    try:
-        notes = json.loads(path.read_text())
-        before, number = notes["task"], notes["number"]
-        history = [Epoch(**one) for one in notes["epochs"]]
-        check_task(path, before, fixed(run.task))
-        run.model = keras().saving.load_model(folder / f"checkpoint-{number}.keras")
-        with np.load(folder / f"best-{number}.npz") as kept:
-            run.best = [kept[name] for name in kept.files]
-        run.history = history
-        run.rates.restore(notes["schedule"])
-    except ParameterError:
-        raise
-    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
-        raise FormatError(f"{path}: the checkpoint is damaged ({error}); begin anew with --fresh") from error
-    return True
-
-
-def _tell(run: _Run, epoch: Epoch, report: Callable[[Progress], None] | None, tracker: Tracker) -> None:
+def _tell(run: Run, epoch: Epoch, report: Callable[[Progress], None] | None, tracker: Tracker) -> None:
     figures = {f"validation_{name}": value for name, value in epoch.validation.items()}
     tracker.metrics({"loss": epoch.loss, **figures}, epoch.number)
     if report is not None:

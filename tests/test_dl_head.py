@@ -195,6 +195,25 @@ def test_ctrl_c_while_the_network_is_trained_trains_no_head(monkeypatch: pytest.
         hqml.dl.train(task(), report=lambda progress: os.kill(os.getpid(), signal.SIGINT))
 
 
+def test_ctrl_c_before_there_is_a_model_says_where_it_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from hqml.cli import main
+    from hqml.dl.head import fitting
+
+    class Pressed:
+        def fit(self, *_: Any) -> None:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(fitting, "_head", lambda *_: Pressed())
+    path = tmp_path / "h.yaml"
+    path.write_text("model: mlp\ndata: digits\nepochs: 1\noptimizer: {name: qubo-svm-head, samples: 40}\n")
+    assert main(["train", str(path), "--lines"]) == 130
+    told = capsys.readouterr().err
+    assert "before a model was written; the same command goes on from the last checkpoint of" in told
+    assert (tmp_path / "h.trained" / "checkpoint.pt").is_file()
+
+
 def test_a_head_is_no_network_to_begin_with(trained: Trained, tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match="holds no network of torch, on whose features"):
         hqml.dl.train(task(model={"file": str(trained.onnx)}, optimizer=HEAD), tmp_path / "head")

@@ -128,7 +128,11 @@ def _train(task: Task, places: Places, spec: str, out: str | None, *, fresh: boo
     speaks = place_in(os.environ).rank == 0
     told = _Told(task.name, lines=lines)
     with told.bar() if speaks and not lines and sys.stderr.isatty() else nullcontext():
-        trained = train(task, folder, base=Path(spec).parent, resume=not fresh, report=told if speaks else None)
+        try:
+            trained = train(task, folder, base=Path(spec).parent, resume=not fresh, report=told if speaks else None)
+        except KeyboardInterrupt as stopped:
+            left = f"the same command goes on from the last checkpoint of {folder}, if there is one"
+            raise Stopped(f"interrupted before a model was written; {left}") from stopped
     if speaks:
         _show(trained, as_json=as_json)
     if trained.fitted.stopped == "interrupted":

@@ -102,7 +102,7 @@ def restored(run: Run, folder: Path) -> bool:
         history = [Epoch(**one) for one in notes["epochs"]]
         check_task(path, before, fixed(run.task))
         run.model = keras().saving.load_model(folder / f"checkpoint-{number}.keras")
-        with np.load(folder / f"best-{number}.npz") as kept:
+        with np.load(io.BytesIO((folder / f"best-{number}.npz").read_bytes())) as kept:
             run.best = [kept[name] for name in kept.files]
         run.history = history
         run.rates.restore(notes["schedule"])

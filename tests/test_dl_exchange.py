@@ -254,6 +254,20 @@ class TestExport:
             1e-3, rel=0.6
         )
 
+    def test_is_as_strict_with_small_outputs(self) -> None:
+        """Models whose values are physical quantities in SI units, 1e-11 or so."""
+        given, taken = (onnx.helper.make_tensor_value_info(name, 1, ["n", 6]) for name in ("y", "x"))
+        unit = onnx.numpy_helper.from_array(np.float32([1e-11]), "unit")
+        graph = onnx.helper.make_graph(
+            [onnx.helper.make_node("Mul", ["x", "unit"], ["y"])], "g", [taken], [given], [unit]
+        )
+        opset = [onnx.helper.make_opsetid("", 18)]
+        content = onnx.helper.make_model(graph, ir_version=10, opset_imports=opset).SerializeToString()
+        x = np.random.default_rng(0).standard_normal((4, 6), dtype=np.float32)
+        assert checked(content, lambda batch: [batch * np.float32(1e-11)], x, ["y"]) < 1e-6
+        with pytest.raises(ExportError, match="differs from the framework's by"):
+            checked(content, lambda batch: [batch * np.float32(3e-11)], x, ["y"])
+
 
 class TestSecrets:
     def test_are_in_no_file(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -143,6 +143,14 @@ def test_streamed_samples_are_mixed_all_over_a_window() -> None:
     assert len({number // 10 for number in first}) > 10
 
 
+def test_it_says_what_the_order_of_a_streamed_source_depends_on() -> None:
+    bounds = np.arange(0, 101, 10)
+    ways = [(50, 1), (50, 2), (30, 1)]
+    orders = {Loader(Blocks(bounds, window), 20, size=size).order for window, size in ways}
+    assert len(orders | {Loader(numbered(100), 20).order}) == 4
+    assert Loader(numbered(100), 20, size=2).order == Loader(numbered(100), 20).order
+
+
 def test_a_rank_without_a_sample_is_refused() -> None:
     with pytest.raises(ParameterError, match="batch of 3 cannot be shared by 4 ranks"):
         Loader(numbered(20), 3, size=4)

@@ -25,6 +25,7 @@ from hqml.dl.source import Arrays, ArraySource, Rows, Splits  # noqa: E402
 from hqml.dl.spec import Task  # noqa: E402
 from hqml.dl.training import fit, open_group  # noqa: E402
 from hqml.dl.training.groups import opening  # noqa: E402
+from hqml.dl.training.groups.lost import lost_ranks_told  # noqa: E402
 from hqml.dl.training.groups.ranks import Place, first_host, place_in  # noqa: E402
 from hqml.errors import DataError, HostError, ParameterError  # noqa: E402
 
@@ -65,6 +66,16 @@ class Asking(ArraySource):
         return super().read(rows)
 
 
+class Leaving(ArraySource):
+    """Ends its process in the second step, after four reads for the scale."""
+
+    def read(self, rows: Rows) -> Arrays:
+        object.__setattr__(self, "reads", getattr(self, "reads", 0) + 1)
+        if self.reads == 4 + 2:  # type: ignore[attr-defined]
+            os._exit(0)
+        return super().read(rows)
+
+
 def as_array(source: Any) -> ArraySource:
     assert isinstance(source, ArraySource)
     return source
@@ -102,6 +113,11 @@ def work(out: str) -> None:
     fitted = fit(adversarial, real, signature_of(real), group=group)
     weights = torch.cat([value.flatten().double() for value in fitted.model.state_dict().values()])
     results["apart"] = float((group.sum(weights) - group.size * weights).abs().max())
+    if results["group"] == "Ddp":
+        train = as_array(splits().train)
+        with pytest.raises(HostError) as lost:
+            figures("mlp", data=train if rank == 0 else Leaving(train.arrays), group=group)
+        results["lost"] = str(lost.value)
     if rank == 0:
         Path(out).write_text(json.dumps(results))
     group.close()
@@ -133,6 +149,7 @@ def started(command: list[str], out: Path) -> dict[str, Any]:
         timeout=240,
     )
     assert ended.returncode == 0, ended.stdout[-2000:] + ended.stderr[-4000:]
+    assert "FutureWarning" not in ended.stderr
     found: dict[str, Any] = json.loads(out.read_text())
     return found
 
@@ -158,6 +175,7 @@ def test_two_ranks_of_ddp_train_what_one_does(tmp_path: Path, alone: dict[str, A
     found = started([*torchrun, str(free_port())], tmp_path / "by_ddp.json")
     assert (found["group"], found["size"]) == ("Ddp", 2)
     check(found, alone)
+    assert found["lost"].startswith("another rank has failed")
 
 
 def test_two_ranks_of_horovod_train_what_one_does(tmp_path: Path, alone: dict[str, Any]) -> None:
@@ -167,6 +185,13 @@ def test_two_ranks_of_horovod_train_what_one_does(tmp_path: Path, alone: dict[st
     found = started([horovodrun, "-np", "2", "--gloo", sys.executable], tmp_path / "by_horovod.json")
     assert (found["group"], found["size"]) == ("Horovod", 2)
     check(found, alone)
+
+
+def test_only_the_loss_of_a_rank_is_told_as_one() -> None:
+    with pytest.raises(HostError, match="another rank has failed, or cannot be reached"), lost_ranks_told():
+        raise torch.distributed.DistBackendError("NCCL communicator was aborted on rank 1")
+    with pytest.raises(RuntimeError, match="out of memory"), lost_ranks_told():
+        raise RuntimeError("out of memory")
 
 
 # --- who they are

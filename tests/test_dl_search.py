@@ -9,7 +9,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,14 +25,16 @@ import optuna
 
 from hqml.cli import main
 from hqml.dl import read_task
+from hqml.dl.moved import moved
 from hqml.dl.search import search
 from hqml.dl.search.found import Found, Trial
-from hqml.dl.search.searching import direction_of
+from hqml.dl.search.searching import JOURNAL, direction_of
 from hqml.dl.search.space import distributions, with_values
 from hqml.dl.search.trials import Trials
 from hqml.dl.spec import SearchSpec, Task
 from hqml.errors import FormatError, HqmlError, ParameterError
-from hqml.processes import this_process
+from hqml.processes import process_of, this_process
+from hqml.tuning.storage import opened
 
 SPEC = """
 name: tiny
@@ -116,10 +120,7 @@ def test_a_search_that_was_killed_goes_on_without_the_trial_that_died(spec: Path
         time.sleep(0.1)
     running.send_signal(signal.SIGKILL)
     running.wait()
-    study = optuna.load_study(
-        study_name="tiny",
-        storage=optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(journal))),
-    )
+    study = opened(optuna, str(journal), "tiny", direction="maximize")
     trials = Trials(study, optuna, 5)
     assert trials.running() == 0
     assert trials.listed() == []
@@ -241,6 +242,22 @@ def test_the_best_specification_can_be_trained_where_it_is_written(tmp_path: Pat
     assert read_task(best.with_name("tiny.trained") / "task.yaml").data.file == "../../own.npz"
 
 
+def test_all_paths_of_a_task_are_those_of_its_new_folder(tmp_path: Path) -> None:
+    one = task(
+        model={"family": "mlp", "file": "model.onnx"},
+        data={"file": "tiles/*.npy", "targets": "~/labels.npy"},
+        run={"site": "mine.yaml"},
+        search={"space": {}, "storage": "all.log"},
+    )
+    there = moved(one, tmp_path, tmp_path / "out")
+    assert (there.data.file, there.data.targets) == ("../tiles/*.npy", "~/labels.npy")
+    assert (there.model.file, there.run.site) == ("../model.onnx", "../mine.yaml")
+    assert there.search is not None
+    assert there.search.storage == "../all.log"
+    named = task(data={"file": "/data/a.h5", "targets": "y"}, run={"site": "juwels"})
+    assert moved(named, tmp_path, tmp_path / "out") == named
+
+
 def test_ranks_of_a_launcher_each_train_their_own_trials(
     spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -264,22 +281,65 @@ def test_what_torch_cannot_train_is_a_failed_trial_and_the_search_goes_on(tmp_pa
         search(one, tmp_path)
 
 
+def claimed_by(process: Mapping[str, Any], one: Task, folder: Path) -> int:
+    """Number of a trial that another process has begun."""
+    assert one.search is not None
+    folder.mkdir(exist_ok=True)
+    study = opened(optuna, str(folder / JOURNAL), one.name, direction=direction_of(one.search))
+    trial = study.ask(distributions(one.search, optuna))
+    trial.set_user_attr("hqml claim", {**process, "since": time.time()})
+    number: int = trial.number
+    return number
+
+
 def test_the_place_of_a_trial_that_died_while_others_waited_is_taken(spec: Path, tmp_path: Path) -> None:
-    dead = subprocess.Popen([sys.executable, "-c", "pass"])
-    dead.wait()
     one = read_task(spec, ["search.trials=2"])
     search(read_task(spec, ["search.trials=1"]), tmp_path / "out")
-    study = optuna.load_study(
-        study_name="tiny",
-        storage=optuna.storages.JournalStorage(
-            optuna.storages.journal.JournalFileBackend(str(tmp_path / "out" / "journal.log"))
-        ),
-    )
-    lost = study.ask(distributions(one.search, optuna) if one.search else {})
-    lost.set_user_attr("hqml claim", {**this_process(), "pid": dead.pid, "born": "1", "since": time.time()})
+    with subprocess.Popen(["sleep", "0"]) as dead:
+        process = process_of(dead.pid)
+    lost = claimed_by(process, one, tmp_path / "out")
     found = search(one, tmp_path / "out")
     assert [trial.state for trial in found.trials] == ["complete"] * 2
-    assert lost.number not in [trial.number for trial in found.trials]
+    assert lost not in [trial.number for trial in found.trials]
+
+
+def test_the_place_of_a_trial_that_dies_while_the_search_waits_is_taken(
+    spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = read_task(spec, ["search.trials=2"])
+    with subprocess.Popen(["sleep", "30"]) as other:
+        claimed_by(process_of(other.pid), one, tmp_path / "out")
+
+        def die(seconds: float) -> None:
+            other.kill()
+            other.wait()
+
+        monkeypatch.setattr("hqml.dl.search.searching.time", SimpleNamespace(monotonic=time.monotonic, sleep=die))
+        found = search(one, tmp_path / "out")
+    assert [trial.state for trial in found.trials] == ["complete"] * 2
+    assert len(rows(tmp_path / "out")) == 2
+
+
+def test_a_trial_of_another_machine_that_does_not_end_is_told_as_running(
+    spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hqml.dl.search.searching._LEAST_PATIENCE", 0.0)
+    monkeypatch.setattr("hqml.dl.search.searching._PATIENCE", 0.0)
+    one = read_task(spec, ["search.trials=2"])
+    claimed_by({**this_process(), "place": "elsewhere"}, one, tmp_path / "out")
+    found = search(one, tmp_path / "out")
+    assert sorted(trial.state for trial in found.trials) == ["complete", "running"]
+    assert (tmp_path / "out" / "best.yaml").exists()
+
+
+def test_one_process_of_several_draws_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    from hqml.cli.search import _shows
+
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.delenv("HQML_WORKER", raising=False)
+    assert _shows()
+    monkeypatch.setenv("HQML_WORKER", "1")
+    assert not _shows()
 
 
 def test_lists_can_be_chosen_from(spec: Path, tmp_path: Path) -> None:

@@ -271,6 +271,14 @@ WRONG: dict[str, tuple[str, str]] = {
         with_keys("tracking: {tool: mlflow, uri: 'http://me:pw@x'}"),
         "4: tracking.uri: must say no password and no token; MLflow reads MLFLOW_TRACKING_USERNAME and",
     ),
+    "a token in an address": (
+        with_keys("tracking: {tool: mlflow, uri: 'http://h/?token=abc'}"),
+        "4: tracking.uri: must say no password and no token",
+    ),
+    "a token as a user": (
+        with_keys("tracking: {tool: mlflow, uri: 'http://onlytoken@h/'}"),
+        "4: tracking.uri: must say no password and no token",
+    ),
     "a token": (with_keys("tracking: {tool: mlflow, token: x}"), "4: tracking.token: unknown key; there are: "),
     "a text as run": (with_keys("run: juwels"), "4: run: must be a mapping, found 'juwels'"),
     "no nodes": (with_keys("run: {nodes: 0}"), "4: run.nodes: must be greater than or equal to 1, found 0"),
@@ -442,6 +450,10 @@ def test_parameters_stand_beside_the_name_that_they_belong_to_or_below_it(tmp_pa
     below = read(with_keys(model="{family: mlp, parameters: {hidden: [8]}}"), tmp_path)
     assert beside.model == below.model
     assert beside.model.parameters == {"hidden": [8]}
+
+
+def test_lbfgs_may_have_micro_batches(tmp_path: Path) -> None:
+    assert read(with_keys("optimizer: lbfgs", "accumulate: 2"), tmp_path).accumulate == 2
 
 
 def test_a_family_names_the_framework_that_trains_it(tmp_path: Path) -> None:

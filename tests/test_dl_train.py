@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ pytest.importorskip("onnxscript", reason="onnxscript is missing: pip install 'hq
 import hqml.dl
 import hqml.dl.tracking
 from hqml.cli import main
+from hqml.cli.train import _arguments
 from hqml.dl.progress import Progress
 from hqml.dl.run import train
 from hqml.dl.spec_file import read_task
@@ -195,6 +197,18 @@ class TestTracking:
             train(read_task(spec))
         assert tracker.told == [status]
 
+    def test_hears_of_ctrl_c_that_kept_the_best_model(
+        self, spec: Path, tracker: Recorded, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from hqml.dl.training import fitting
+
+        whole = fitting.fit
+        monkeypatch.setattr(
+            fitting, "fit", lambda *args, **others: replace(whole(*args, **others), stopped="interrupted")
+        )
+        train(read_task(spec))
+        assert tracker.told[-2:] == ["numbers", "killed"]
+
 
 @pytest.mark.usefixtures("quick_export")
 class TestCommand:
@@ -250,6 +264,21 @@ class TestCommand:
     def test_a_loss_without_end_is_a_failure(self, spec: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["train", str(spec), "--set", "optimizer={name: sgd, rate: 1e38}"]) == 1
         assert capsys.readouterr().err.count("\n") == 1
+
+    def test_no_secret_goes_into_the_script_of_a_job(
+        self, spec: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("A_TOKEN", "s3cret-1")
+        arguments = ["--site", "juwels", "--account", "me", "--set", "tracking={tool: mlflow, experiment: s3cret-1}"]
+        assert main(["train", str(spec), *arguments]) == 2
+        out, err = capsys.readouterr()
+        assert "--set tracking: would write a secret into the job's script" in err
+        assert "s3cret-1" not in out + err
+        assert [one.name for one in tmp_path.iterdir()] == ["digits.yaml"]
+
+    def test_changes_of_the_job_itself_are_not_for_its_training(self) -> None:
+        pairs = ["run={account: me}", "run.nodes=2", " run = null", "epochs=3", "data.batch=8"]
+        assert _arguments("digits.yaml", None, pairs) == ["--set", "epochs=3", "--set", "data.batch=8", "--lines"]
 
     def test_a_job_is_shown(self, spec: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         arguments = ["--site", "juwels", "--on", "booster", "--nodes", "2", "--account", "me", "--dry-run"]

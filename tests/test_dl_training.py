@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +87,32 @@ class Watched:
         return self.inner.read(rows)
 
     def close(self) -> None: ...
+
+
+@dataclass
+class Windows(Watched):
+    """A source that is streamed, and fails when more samples are used than `at`."""
+
+    window: int = 30
+    used: int = 0
+
+    @property
+    def bounds(self) -> Rows:
+        return np.append(np.arange(0, len(self), 10), len(self))
+
+    def buffer(self) -> Arrays:
+        return {}
+
+    def expect(self, rows: Rows) -> None: ...
+
+    def raw(self, rows: Rows, room: Arrays) -> Arrays:
+        return self.inner.read(rows)
+
+    def ready(self, raw: Arrays, which: Rows) -> Arrays:
+        self.used += len(which)
+        if self.used > self.at:
+            self.do()
+        return {name: values[which] for name, values in raw.items()}
 
 
 def crash() -> None:
@@ -190,7 +216,7 @@ def test_a_clipped_gradient_moves_weights_no_further_than_its_norm(splits: Split
     assert 0 < distance <= 6 * 1e-3 * (1 + 1e-4)  # six steps
 
 
-@pytest.mark.parametrize("unit", [1024, 1e-9])
+@pytest.mark.parametrize("unit", [1024, 1e-13])
 def test_a_targets_unit_changes_nothing_but_the_unit(splits: Splits, unit: float) -> None:
     parts = [
         ArraySource({"x": one.arrays["x"] * 8 - 3, "y": one.arrays["y"] * np.float32(unit)})  # type: ignore[attr-defined]
@@ -234,6 +260,24 @@ def test_statistics_of_batch_normalisation_go_on_too(tmp_path: Path) -> None:
     again, whole = trained(Splits(*parts), **keys, folder=tmp_path), trained(Splits(*parts), **keys)
     assert curve(again) == curve(whole)
     assert weights_equal(again, whole)
+
+
+@pytest.mark.parametrize(("window", "left"), [(30, 210 - 35), (60, 210)])
+def test_an_epoch_of_streamed_data_begins_again_where_its_order_is_another(
+    splits: Splits, tmp_path: Path, window: int, left: int
+) -> None:
+    """It was left after two of its six steps, which are 35 samples; another window, as of another `limit_mb`, mixes
+    others into the four that would be left."""
+    keys = {**RANDOM, "checkpoint_every": 1e-9}
+    train: Any = splits.train
+    with pytest.raises(OSError, match="disk"):
+        trained(replace(splits, train=Windows(train, 105 + 35, crash)), **keys, folder=tmp_path)
+    again = Windows(train, 1000, crash, window=window)
+    found = trained(replace(splits, train=again), **keys, folder=tmp_path)
+    assert again.used == left
+    whole = trained(replace(splits, train=Windows(train, 1000, crash)), **keys)
+    assert len(found.history) == len(whole.history) == 3
+    assert (curve(found) == curve(whole)) is (window == 30)
 
 
 def test_a_signal_saves_the_state_and_ends_with_75(splits: Splits, tmp_path: Path) -> None:
@@ -286,6 +330,20 @@ def test_a_checkpoint_of_another_task_is_refused(splits: Splits, tmp_path: Path)
 def test_a_damaged_checkpoint_is_refused(splits: Splits, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "checkpoint.pt").write_bytes(content)
     with pytest.raises(FormatError, match=r"checkpoint\.pt is no checkpoint, or a damaged one; .*--fresh"):
+        trained(splits, folder=tmp_path)
+
+
+@pytest.mark.parametrize("lost", ["task", "history", "weights", "a weight", "others", "a state", "order"])
+def test_a_checkpoint_that_lacks_something_is_refused(splits: Splits, tmp_path: Path, lost: str) -> None:
+    trained(splits, folder=tmp_path, epochs=1)
+    content = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    holder, key = {
+        "a weight": (content["weights"], next(iter(content["weights"]))),
+        "a state": (content["others"], "optimizers"),
+    }.get(lost, (content, lost))
+    del holder[key]
+    torch.save(content, tmp_path / "checkpoint.pt")
+    with pytest.raises(FormatError, match=r"checkpoint\.pt .*begin anew \(--fresh\)"):
         trained(splits, folder=tmp_path)
 
 

@@ -22,7 +22,8 @@ def moved(task: Task, base: str | Path, folder: str | Path) -> Task:
     """
 
     def path(name: str) -> str:
-        return name if os.path.isabs(name) else os.path.relpath(Path(base) / name, folder)
+        fixed = os.path.isabs(name) or name.startswith("~")  # of the home folder
+        return name if fixed else os.path.relpath(Path(base) / name, folder)
 
     data, model, run, search = task.data, task.model, task.run, task.search
     if data.file is not None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from hqml.dl.libraries import library
 from hqml.dl.run import train
+from hqml.dl.search.alone import alone
 from hqml.dl.search.found import Found, Trial, best_of
 from hqml.dl.search.space import best_task, with_values
 from hqml.dl.spec import RangeSpec, SearchSpec, Task
@@ -58,7 +59,7 @@ def _trainable(task: Task, figure: str, base: Path) -> Any:
                 tune.report({**progress.ended.validation, "epoch": progress.ended.number})
 
         one = with_values(Task.model_validate_json(text), values)
-        fitted = train(one, None, base=place, report=told).fitted
+        fitted = train(one, None, base=place, report=told, group=alone(one, Path(place))).fitted
         if figure not in fitted.history[-1].validation:
             raise HqmlError(f"there is no figure {figure!r} of the validation data")
 

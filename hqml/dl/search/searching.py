@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from hqml.dl.defaults import completed
 from hqml.dl.libraries import library
 from hqml.dl.run import train
+from hqml.dl.search.alone import alone
 from hqml.dl.search.found import Found, best_of, write_found
 from hqml.dl.search.space import best_task, distributions, values_of, with_values
 from hqml.dl.search.trials import Trials
@@ -21,7 +22,6 @@ from hqml.errors import FormatError, HqmlError, ParameterError
 from hqml.tuning.storage import opened
 
 if TYPE_CHECKING:
-    from hqml.dl.group import Group
     from hqml.dl.progress import Progress
 
 JOURNAL = "journal.log"
@@ -171,7 +171,7 @@ class _Search:
                 if trial.should_prune():
                     raise _Pruned
 
-        fitted = train(task, None, base=self.base, report=watch, group=self._alone()).fitted
+        fitted = train(task, None, base=self.base, report=watch, group=alone(task, self.base)).fitted
         if fitted.stopped == "interrupted":
             raise KeyboardInterrupt
         epoch = next((one for one in fitted.history if one.number == fitted.best), fitted.history[-1])
@@ -185,16 +185,6 @@ class _Search:
             known = ", ".join(figures) or "none: data has no validation samples"
             raise ParameterError(f"search: there is no figure {self.figure!r} of the validation data; known: {known}")
         return float(figures[self.figure])
-
-    def _alone(self) -> Group | None:
-        """A trial is trained by this process, whoever started it beside others."""
-        if completed(self.task, self.base).framework != "torch":
-            return None
-        from hqml.dl.training.groups.alone import Alone
-        from hqml.dl.training.groups.opening import device_for
-        from hqml.dl.training.groups.ranks import place_in
-
-        return Alone(device_for(place_in(os.environ)))
 
     def _tell(self, found: Found, progress: Progress | None) -> None:
         if self.report is not None:

@@ -25,6 +25,7 @@ from hqml.dl.trained import Fitted
 from hqml.dl.training import course, randomness
 from hqml.dl.training.evaluation import evaluate, share_buffers
 from hqml.dl.training.groups import open_group
+from hqml.dl.training.groups.lost import lost_ranks_told
 from hqml.dl.training.interruption import Signals, noticing
 from hqml.dl.training.loop import Training, micro_batch
 from hqml.dl.training.precision import Precision
@@ -68,6 +69,7 @@ def fit(
         DataError: there are fewer training samples than ranks, or a value is not finite.
         FormatError: the checkpoint is damaged, or cannot be written.
         Diverged: the loss is not finite.
+        HostError: another rank has failed.
         SystemExit: with status 75: a signal asked to save and stop.
     """
     began = time.monotonic()
@@ -76,6 +78,7 @@ def fit(
         if group is None:
             group = open_group(task.distribution)
             stack.callback(group.close)
+        stack.enter_context(lost_ranks_told())
         _check(task, splits, group)
         stack.enter_context(randomness.own_chance(task.seed, task.deterministic, group.device))
         signals = stack.enter_context(noticing(keeps=folder is not None))

@@ -200,6 +200,7 @@ class Training:
 
         Raises:
             HostError: ranks found different ones.
+            FormatError: it is damaged.
         """
         self._check_same(0 if state is None else state.position.epoch * len(self.loader) + state.position.step)
         if state is None:
@@ -207,10 +208,12 @@ class Training:
         position = state.position
         try:
             self.objective.load_state_dict(state.weights)
-        except RuntimeError as error:
-            raise FormatError(f"{self.path} has not all weights of the model; begin anew (--fresh)") from error
-        self.stepper.restore(state.others)
-        self.rates.restore(state.others["rates"])
+            self.stepper.restore(state.others)
+            self.rates.restore(state.others["rates"])
+        except (KeyError, RuntimeError, TypeError, ValueError) as error:
+            raise FormatError(
+                f"{self.path} lacks weights of the model, or states of its optimizer; begin anew (--fresh)"
+            ) from error
         self.best = state.best
         loss, samples = _share_of(state.totals, self.group)
         self.position = replace(position, loss=loss.clone().to(self.group.device), samples=int(samples))

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from hqml.dl.training.groups.lost import lost_ranks_told
 from hqml.dl.training.groups.ranks import Place
 from hqml.dl.training.groups.statistics import keeps_statistics
 from hqml.errors import HostError
@@ -50,10 +51,8 @@ class Ddp:
 
     def sum(self, values: Tensor) -> Tensor:
         together = values.detach().clone().contiguous()
-        try:
+        with lost_ranks_told():
             distributed.all_reduce(together)
-        except RuntimeError as error:  # of gloo or nccl, in words about sockets
-            raise HostError("another rank has failed, or cannot be reached any more; see what it says") from error
         return together
 
     def any(self, flag: bool) -> bool:

@@ -11,14 +11,12 @@ from typing import TypeAlias
 
 from hqml.dl.data.fields import Form, channels_first, classes_of, numbers
 from hqml.dl.data.file_source import Field, FileSource, KeptSource, StreamedSource
+from hqml.dl.data.formats import ARRAYS, open_array
 from hqml.dl.data.geotiff import Tiles, usable_tiles
-from hqml.dl.data.hdf5 import open_hdf5
-from hqml.dl.data.npy import open_npy, open_npz
 from hqml.dl.data.parameters import FileParameters
 from hqml.dl.data.splitting import Part, in_stretches, parts_of, some, whole
 from hqml.dl.data.staging import Paths, staged
 from hqml.dl.data.stored import Joined, Stored, sample_bytes
-from hqml.dl.data.zarr_array import ZarrArray
 from hqml.dl.parameters import filled
 from hqml.dl.source import Splits
 from hqml.dl.spec import DataSpec
@@ -26,10 +24,9 @@ from hqml.errors import DataError, FormatError
 
 MB = 10**6
 
-_HDF5 = (".h5", ".hdf5", ".he5", ".nc")
 _RASTERS = (".tif", ".tiff")
 
-SUFFIXES = (*_HDF5, ".zarr", ".npy", ".npz", *_RASTERS)
+SUFFIXES = (*ARRAYS, *_RASTERS)
 """Of files that are read; .nc is HDF5 where it is netCDF-4."""
 
 _SMALL = 0.1
@@ -132,14 +129,8 @@ def _opened(paths: Paths, names: Mapping[str, str], parameters: FileParameters) 
 
 def _open(path: Path, name: str) -> Stored:
     suffix = path.suffix.lower()
-    if suffix in _HDF5:
-        return open_hdf5(path, name)
-    if suffix == ".zarr":
-        return ZarrArray(path, name)
-    if suffix == ".npy":
-        return open_npy(path)
-    if suffix == ".npz":
-        return open_npz(path, name)
+    if suffix in ARRAYS:
+        return open_array(path, name)
     table = (
         "; put the columns of a table into arrays: numpy.savez, or train with `hqml fit`" if suffix == ".csv" else ""
     )

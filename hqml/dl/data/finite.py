@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 import numpy as np
 
@@ -25,16 +25,21 @@ def check_finite(splits: Splits, *, unknown_targets: bool = False) -> None:
     """
     parts: Mapping[str, Source] = {"training": splits.train, "validation": splits.validation, "test": splits.test}
     for part, source in parts.items():
-        if isinstance(source, Streamed):
-            continue
-        for start in range(0, len(source), _AT_ONCE):
-            arrays = source.read(np.arange(start, min(start + _AT_ONCE, len(source))))
-            for field, values in arrays.items():
-                if (field == "y" and unknown_targets) or values.dtype.kind != "f":
-                    continue
-                wrong = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
-                if wrong.any():
-                    raise DataError(
-                        f"{field!r} of {part} sample {start + int(wrong.argmax())} holds NaN or infinity; mend such "
-                        "values in the data, or leave those samples out"
-                    )
+        found = None if isinstance(source, Streamed) else _first_wrong(source, {"y"} if unknown_targets else set())
+        if found is not None:
+            field, sample = found
+            raise DataError(
+                f"{field!r} of {part} sample {sample} holds NaN or infinity; mend such values in the data, or leave "
+                "those samples out"
+            )
+
+
+def _first_wrong(source: Source, unknown: Container[str]) -> tuple[str, int] | None:
+    """Field and number of a sample that holds what is no number, but for fields that may."""
+    for start in range(0, len(source), _AT_ONCE):
+        arrays = source.read(np.arange(start, min(start + _AT_ONCE, len(source))))
+        for field, values in arrays.items():
+            wrong = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
+            if field not in unknown and wrong.any():
+                return field, start + int(wrong.argmax())
+    return None

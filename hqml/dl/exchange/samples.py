@@ -11,13 +11,10 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from hqml.dl.libraries import library
+from hqml.dl.data.formats import ARRAYS, open_array
+from hqml.dl.data.stored import Stored
 from hqml.dl.signature import Shape, Signature
 from hqml.errors import DataError, FormatError
-
-HDF5 = (".h5", ".hdf5", ".he5", ".nc")
-ARRAYS = (*HDF5, ".zarr", ".npy", ".npz")
-"""Suffixes of files that hold arrays; others hold tables."""
 
 
 class Sliced(Protocol):
@@ -107,19 +104,10 @@ class _Array:
         return moved.reshape(-1, *self.shape[1:])
 
 
-def _stored(path: str, name: str) -> Any:
-    """A `hqml.dl.data.stored.Stored` array."""
+def _stored(path: str, name: str) -> Stored:
     if not Path(path).exists():
         raise FormatError(f"{path}: there is no such file")
-    library("pydantic", "reading arrays of samples", "dl")
-    from hqml.dl.data import hdf5, npy, zarr_array
-
-    suffix = Path(path).suffix.lower()
-    if suffix == ".npy":
-        return npy.open_npy(Path(path))
-    if suffix == ".npz":
-        return npy.open_npz(Path(path), name)
-    return zarr_array.ZarrArray(Path(path), name) if suffix == ".zarr" else hdf5.open_hdf5(Path(path), name)
+    return open_array(Path(path), name)
 
 
 def _labels(path: str, label: str, sample: Shape, stack: ExitStack) -> Sliced:

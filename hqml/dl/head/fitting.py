@@ -81,7 +81,11 @@ def fit(
     x, y = _seen(features, splits.train, rows)
     _check_classes(y, signature.classes)
     model = Headed(features, _trained(parameters, task.seed, x, y, folder, resume=resume))
-    seconds = perf_counter() - started
+    return _judged(model, network, splits, perf_counter() - started, tracker)
+
+
+def _judged(model: Headed, network: Fitted, splits: Splits, seconds: float, tracker: Tracker | None) -> Fitted:
+    """A network with its head, and the figures of it: the head counts as an epoch more, which took `seconds`."""
     train, validation, test = (_figures(model, one) for one in (splits.train, splits.validation, splits.test))
     number = len(network.history) + 1
     epoch = Epoch(number, train["loss"], validation, 0.0, seconds)
@@ -97,7 +101,6 @@ def fit(
         test={**test, **_of_network(network), **_costs(model.head[-1])},
         stopped=network.stopped,
         seconds=network.seconds + seconds,
-        rest={},
     )
 
 

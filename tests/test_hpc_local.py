@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextvars import Context
 from pathlib import Path
 from typing import Any
@@ -55,11 +56,23 @@ def states(run: Path) -> dict[str, str]:
     return {one.step: one.state for one in statuses(run, LocalHost())}
 
 
-def wait_for(path: Path) -> None:
+def wait_until(holds: Callable[[], bool], otherwise: str) -> None:
     deadline = time.monotonic() + 30
-    while not path.exists():
-        assert time.monotonic() < deadline, f"{path} does not come"
+    while not holds():
+        assert time.monotonic() < deadline, otherwise
         time.sleep(0.02)
+
+
+def wait_for(path: Path) -> None:
+    wait_until(path.exists, f"{path} does not come")
+
+
+def ended(process: int) -> bool:
+    """Whether it runs no more: gone, or an orphan whose exit status its new parent has not fetched yet."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 def test_steps_run_behind_what_they_come_after_in_the_folder_of_the_workflow(tmp_path: Path) -> None:
@@ -185,12 +198,11 @@ def test_ctrl_c_ends_what_runs_and_resume_goes_on(number: signal.Signals, tmp_pa
     run = make_run(tmp_path, {job("a"): script, job("b", "a"): "true"})
     process = start(run)
     wait_for(tmp_path / "child")
-    assert states(run) == {"a": "running", "b": "waiting"}
+    wait_until(lambda: states(run) == {"a": "running", "b": "waiting"}, "a is not noted as running")
     process.send_signal(number)
     process.wait(30)
     assert states(run) == {"a": "cancelled", "b": "held back"}
-    with pytest.raises(ProcessLookupError):
-        os.kill(int((tmp_path / "child").read_text()), 0)
+    wait_until(lambda: ended(int((tmp_path / "child").read_text())), "what the step started runs on")
     (tmp_path / "mended").touch()
     assert [one.state for one in run_here(run, resume=True)] == ["done", "done"]
 
@@ -201,6 +213,7 @@ def test_another_terminal_cancels_a_step_or_all(tmp_path: Path) -> None:
     run = make_run(tmp_path, scripts)
     assert cancel_here(run) == []
     process = start(run)
+    wait_until(lambda: states(run) == {"a": "running", "b": "running", "c": "waiting"}, "they are not noted as running")
     for name in "ab":
         wait_for(tmp_path / name)
     assert cancel_here(run, ["a"]) == ["a"]
@@ -215,6 +228,7 @@ def test_a_script_whose_runner_was_killed_runs_on_and_can_be_cancelled(tmp_path:
     run = make_run(tmp_path, {job("a"): "touch a; test -e mended || sleep 100 & wait"})
     process = start(run)
     wait_for(tmp_path / "a")
+    wait_until(lambda: states(run)["a"] == "running", "a is not noted as running")
     process.kill()
     process.wait()
     assert states(run) == {"a": "running"}
@@ -229,6 +243,7 @@ def test_what_comes_after_a_script_whose_runner_was_killed_waits_for_it(resume: 
     run = make_run(tmp_path, {job("a"): "true", job("b", "a"): waits, job("c", "b"): "echo c >> order"})
     process = start(run)
     wait_for(tmp_path / "b")
+    wait_until(lambda: states(run)["b"] == "running", "b is not noted as running")
     process.kill()
     process.wait()
     told: list[tuple[str, str]] = []
@@ -246,6 +261,7 @@ def test_ctrl_c_ends_a_script_whose_runner_was_killed_as_well(tmp_path: Path) ->
     run = make_run(tmp_path, {job("a"): "sleep 100 & touch a; wait"})
     process = start(run)
     wait_for(tmp_path / "a")
+    wait_until(lambda: states(run)["a"] == "running", "a is not noted as running")
     process.kill()
     process.wait()
     other = start(run)
@@ -261,6 +277,7 @@ def test_what_was_killed_with_its_runner_is_run_again(tmp_path: Path) -> None:
     run = make_run(tmp_path, {job("a"): "touch a; test -e mended || sleep 100"})
     process = start(run)
     wait_for(tmp_path / "a")
+    wait_until(lambda: states(run)["a"] == "running", "a is not noted as running")
     process.kill()
     process.wait()
     identifiers = (read_jobs(run) or pytest.fail("no jobs")).identifiers
@@ -374,6 +391,7 @@ def test_a_script_that_ends_well_at_ctrl_c_is_done(tmp_path: Path) -> None:
     run = make_run(tmp_path, {job("a"): "trap 'exit 0' TERM; touch a; sleep 100 & wait"})
     process = start(run)
     wait_for(tmp_path / "a")
+    wait_until(lambda: states(run)["a"] == "running", "a is not noted as running")
     process.send_signal(signal.SIGINT)
     process.wait(30)
     assert states(run) == {"a": "done"}

@@ -58,7 +58,7 @@ class ArraySource:
 
     def read(self, rows: Rows) -> Arrays:
         """The fields of these samples."""
-        return {name: array[rows] for name, array in self.arrays.items()}
+        return {name: array.take(rows, axis=0) for name, array in self.arrays.items()}
 
     def close(self) -> None:
         """Nothing is open."""

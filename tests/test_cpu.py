@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import _thread
+import os
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -299,3 +302,25 @@ def test_ctrl_c_while_the_work_is_handed_out_ends_what_has_begun(monkeypatch: py
         hqml.sample([dense(20), dense(20)], "cpu", reads=64, num_sweeps=10, seed=0)
     [control] = controls
     assert control.stop.is_set()
+
+
+FIRST_SAMPLES = """
+import numpy as np, scipy.sparse, hqml
+from hqml.problems.svm_dual import svm_dual
+whole = np.triu(np.random.default_rng(0).integers(-3, 4, (50, 50))).astype(float)
+kernel = np.exp(-np.subtract.outer(np.arange(20), np.arange(20)) ** 2 / 9)
+for model in (whole, whole * 0.1234, scipy.sparse.csr_matrix(whole), svm_dual(kernel, np.resize([1, -1], 20))):
+    hqml.sample(model, "cpu", reads=5, seed=0)
+hqml.sample(whole, "cpu", reads=5, seed=0, method="tempering")
+hqml.sample(whole[:9, :9], "exact")
+"""
+
+
+def test_what_one_process_compiled_the_next_finds_on_disk(tmp_path: Path) -> None:
+    kept = []
+    for _ in range(2):
+        environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+        subprocess.run([sys.executable, "-c", FIRST_SAMPLES], check=True, env=environment)
+        kept.append(sorted(path.name for path in tmp_path.rglob("*.nbc")))
+    assert kept[0] == kept[1]
+    assert len(kept[0]) >= 6

@@ -130,7 +130,7 @@ def _padded(n: int, dtype: np.dtype[Any]) -> int:
 def _kernel(dtype: np.dtype[Any]) -> Callable[..., int]:
     """The kernel for one type of field. Casts and lanes must be constants, or it would not become vectors."""
     number: Any = numba.from_dtype(dtype)
-    fill_thresholds = noise.threshold_kernel(dtype)
+    highest = noise.highest(dtype)
     lanes = _REGISTER // dtype.itemsize
 
     @numba.njit(nogil=True, cache=True)
@@ -143,7 +143,9 @@ def _kernel(dtype: np.dtype[Any]) -> Callable[..., int]:
                 # Another part of the table each time: in one small part alone neighbours would come in few pairs.
                 walkers[0] = noise.step(walkers[0])
                 part = noise.place(walkers[0], noise_table.size - entries + 1)
-                fill_thresholds(temperatures[sweep, level], noise_table[part : part + entries], thresholds[level])
+                noise.fill_thresholds(
+                    temperatures[sweep, level], noise_table[part : part + entries], thresholds[level], highest
+                )
             for first in range(0, width, _SPINS):
                 last = min(width, first + _SPINS)
                 for replica in range(replicas):

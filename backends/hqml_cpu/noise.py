@@ -7,7 +7,6 @@ table are evenly spaced in probability and shuffled, so that no entry is missing
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -56,23 +55,25 @@ def entries_for(size: int) -> int:
     return TABLE if size > 2 * SMALL_TABLE else SMALL_TABLE
 
 
-@cache
-def threshold_kernel(dtype: np.dtype[Any]) -> Callable[..., None]:
-    """Fill a table with what a change of energy must stay below, in one type of field."""
-    number: Any = numba.from_dtype(dtype)
-    whole = dtype.kind == "i"
-    highest = float(np.iinfo(dtype).max) if whole else np.inf
+def highest(dtype: np.dtype[Any]) -> float:
+    """What no threshold of a type of field may be above; infinity for real numbers."""
+    return float(np.iinfo(dtype).max) if dtype.kind == "i" else np.inf
 
-    @numba.njit(nogil=True, cache=True)
-    def fill(temperature, noise_table, thresholds):  # type: ignore[no-untyped-def]
-        # A whole change dE passes dE <= T e just if dE < floor(T e) + 1; at T = 0 only what lowers the energy.
-        for k in range(noise_table.size):
-            limit = temperature * noise_table[k]
-            if whole and temperature > 0:
-                limit = np.floor(limit) + 1
-            thresholds[k] = number(min(limit, highest))
 
-    return fill
+@numba.njit(nogil=True, cache=True)
+def fill_thresholds(temperature, noise_table, thresholds, highest):  # type: ignore[no-untyped-def]
+    """Fill a table with what a change of energy must stay below; `highest` is that of its type.
+
+    It stands here, not within the kernels that are made for a type: numba finds a kernel on disk again by the values
+    it closes over, and a compiled function among these is another one in each process.
+    """
+    # A whole change dE passes dE <= T e just if dE < floor(T e) + 1; at T = 0 only what lowers the energy.
+    rounded = temperature > 0 and highest < np.inf
+    for k in range(noise_table.size):
+        limit = temperature * noise_table[k]
+        if rounded:
+            limit = np.floor(limit) + 1
+        thresholds[k] = min(limit, highest)
 
 
 def walker_seeds(sequence: np.random.SeedSequence, count: int) -> Seeds:

@@ -130,7 +130,7 @@ class SparseBlock:
 @cache
 def _kernel(dtype: np.dtype[Any], lanes: int) -> Callable[..., int]:
     """The kernel for one type of field and number of lanes."""
-    fill_thresholds = noise.threshold_kernel(dtype)
+    highest = noise.highest(dtype)
 
     @numba.njit(nogil=True, cache=True)
     def sweeps(indptr, indices, couplings, sign, field, temperatures, noise_table, thresholds, walkers):  # type: ignore[no-untyped-def]
@@ -141,11 +141,13 @@ def _kernel(dtype: np.dtype[Any], lanes: int) -> Callable[..., int]:
         flips = 0
         for sweep in range(len(temperatures)):
             if stride == 1:
-                fill_thresholds(temperatures[sweep, 0], noise_table, thresholds)
+                noise.fill_thresholds(temperatures[sweep, 0], noise_table, thresholds, highest)
             else:
                 for lane in range(lanes):
                     if sweep == 0 or temperatures[sweep, lane] != temperatures[sweep - 1, lane]:
-                        fill_thresholds(temperatures[sweep, lane], noise_table[lane::lanes], thresholds[lane::lanes])
+                        noise.fill_thresholds(
+                            temperatures[sweep, lane], noise_table[lane::lanes], thresholds[lane::lanes], highest
+                        )
             for i in range(sign.shape[0]):
                 state = noise.step(state)
                 place = noise.place(state, places) * stride

@@ -125,7 +125,8 @@ def _train(task: Task, places: Places, spec: str, out: str | None, *, fresh: boo
 
     check_here(task, places)
     folder = Path(spec).parent / f"{task.name}{SUFFIX}" if out is None else Path(out)
-    speaks = place_in(os.environ).rank == 0
+    place = place_in(os.environ)
+    speaks = place.rank == 0
     told = _Told(task.name, lines=lines)
     with told.bar() if speaks and not lines and sys.stderr.isatty() else nullcontext():
         try:
@@ -137,6 +138,19 @@ def _train(task: Task, places: Places, spec: str, out: str | None, *, fresh: boo
         _show(trained, as_json=as_json)
     if trained.fitted.stopped == "interrupted":
         raise Stopped(f"interrupted; {folder} has the best model so far; the same command goes on")
+    if place.size > 1:
+        _leave()
+
+
+def _leave() -> None:
+    """End this rank at once, since all of it is done.
+
+    DDP keeps its process group, whose threads run on (torch 2.13). On the interpreter's way out one rank in a hundred
+    was aborted by them, and torchrun calls that a failed training.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _show(trained: Trained, *, as_json: bool) -> None:

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import pytest
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+BROWSER_FLAGS = [
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
 
 _passed = 0
 
@@ -32,6 +42,44 @@ def compare_cases() -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def golden() -> Callable[[Path, str], str]:
+    """What a file says that somebody has read and found right; HQML_GOLDEN=write writes the present text there."""
+
+    def read(path: Path, present: str) -> str:
+        if os.environ.get("HQML_GOLDEN") == "write":
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(present)
+            pytest.fail(f"{path} is written; look at git diff")
+        return path.read_text()
+
+    return read
+
+
+@pytest.fixture
+def cold_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A study's process before its first cell, where a start in a fresh process takes half a second."""
+    from hqml.compare import cold_start, warm_up
+
+    for name in ("_measured", "_embedded", "_refused"):
+        monkeypatch.setattr(warm_up, name, {})
+    monkeypatch.setattr(cold_start, "_known", {})
+    monkeypatch.setattr(cold_start, "_in_fresh_process", lambda asked, solver: 0.5)
+
+
+@pytest.fixture(scope="module")  # not longer: while it is open, playwright's loop runs, and asyncio allows no other
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, which asks nothing of the net by itself."""
+    api = pytest.importorskip("playwright.sync_api", reason="no browser to drive: pip install 'hqml[browser]'")
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("Chromium is missing: apt-get install chromium")
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=BROWSER_FLAGS)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture

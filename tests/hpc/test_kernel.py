@@ -6,7 +6,6 @@ import json
 import os
 import re
 import secrets
-import shutil
 import socket
 import subprocess
 import sys
@@ -22,7 +21,7 @@ import pytest
 from hqml.cli import main
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 jupyter_client = pytest.importorskip("jupyter_client", reason="no Jupyter: pip install 'hqml[notebook]'")
 pytest.importorskip("ipykernel", reason="no ipykernel: pip install 'hqml[notebook]'")
@@ -38,10 +37,6 @@ SOLVE = """\
 import hqml, numpy as np
 samples = hqml.sample(np.array([[-1.0, 2.0], [0.0, -1.0]]), backend="neal", reads=10, seed=0)
 print("lowest energy", samples.first.energy)"""
-FLAGS = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
 
 
 @pytest.fixture
@@ -201,15 +196,8 @@ def wait_for(address: str, token: str, process: subprocess.Popen[bytes], log: Pa
 
 
 @pytest.fixture
-def page() -> Iterator[Page]:
-    api = pytest.importorskip("playwright.sync_api", reason="no browser to drive: pip install 'hqml[browser]'")
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("Chromium is missing: apt-get install chromium")
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield browser.new_page(viewport={"width": 1280, "height": 800})
-        browser.close()
+def page(browser: Browser) -> Page:
+    return browser.new_page(viewport={"width": 1280, "height": 800})
 
 
 @pytest.mark.browser

@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
@@ -33,6 +32,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
+from hqml import plot
 from hqml.model_file import save_model
 from hqml.svm import QuboSVC, QuboSVCEnsemble, SVCSliceEnsemble
 from hqml.tables import read_table
@@ -43,7 +43,6 @@ GAMMAS, CS = [0.01, 0.03, 0.1, 0.3], [1, 3, 10]
 
 INK, GRID_INK = "#22303c", "#d8dee4"
 COLOURS = {"ensemble": "#d1495b", "all": "#00798c", "tuned": "#edae49"}
-LOW, HIGH = "#b9824f", "#3b6ea5"  # the drier and the damper soil
 
 
 @dataclass(frozen=True)
@@ -269,35 +268,16 @@ def draw_roc(axes: Axes, data: Data, results: list[Result]) -> None:
 
 
 def draw_energies(axes: Axes, model: QuboSVC) -> None:
-    """Energies of the reads; the lowest of them are what the SVM is made of."""
-    energies = np.sort(model.sampleset_.record.energy)
-    edges = np.linspace(energies[0], energies[-1], 26)
-    used = model.n_solutions
-    axes.hist(energies[used:], edges, color="#a9c6cc", label="other reads")
-    axes.hist(energies[:used], edges, color=COLOURS["all"], label=f"the {used} lowest, averaged by the SVM")
-    axes.set(xlabel="energy of the QUBO", ylabel="reads")
-    variables = len(model.sampleset_.variables)
-    axes.set_title(f"{len(energies)} samples of {variables} variables", loc="left", color=INK)
-    axes.margins(y=0.28)  # room for the legend
-    axes.legend(loc="upper left", frameon=False, fontsize=9.5)
+    """Energies of the reads; the lowest of them are what the SVM averages."""
+    plot.energies(model, axes, "all reads", lowest=model.n_solutions)
+    samples = model.sampleset_
+    axes.set_title(f"{len(samples)} samples of {len(samples.variables)} variables", loc="left", color=INK)
 
 
 def draw_decisions(axes: Axes, data: Data, plane: Plane) -> None:
-    low, high = np.quantile(plane.test, [0.003, 0.997], axis=0) + np.array([[-0.4], [0.4]])
-    x, y = np.meshgrid(np.linspace(low[0], high[0], 240), np.linspace(low[1], high[1], 240))
-    values = plane.model.decision_function(np.column_stack([x.ravel(), y.ravel()])).reshape(x.shape)
-    shades = LinearSegmentedColormap.from_list("soil", [LOW, "#ffffff", HIGH])
-    extent = (low[0], high[0], low[1], high[1])
-    shading = {"cmap": shades, "vmin": -2.5, "vmax": 2.5, "alpha": 0.5, "interpolation": "bilinear"}
-    axes.imshow(values, extent=extent, origin="lower", aspect="auto", **shading)
-    axes.contour(x, y, values, levels=[0], colors=INK, linewidths=1.4)
-    for name, colour, marker in zip(data.classes, (LOW, HIGH), ("o", "^"), strict=True):
-        points = plane.test[data.y_test == name]
-        axes.scatter(*points.T, s=17, c=colour, marker=marker, edgecolors="white", linewidths=0.4, label=name)
+    plot.decision(plane.model, plane.test, data.y_test, axes)
     axes.set(xlabel="direction that separates best", ylabel="widest other direction")
-    axes.set(xlim=extent[:2], ylim=extent[2:])
     axes.set_title("A QuboSVC trained in a plane, and the test rows", loc="left", color=INK)
-    axes.legend(loc="upper right", framealpha=0.9, edgecolor="none", fontsize=9.5)
 
 
 def plain(axes: Axes) -> None:

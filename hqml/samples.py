@@ -1,4 +1,4 @@
-"""From the states a backend found to a `dimod.SampleSet`, and back to the states an estimator uses."""
+"""From the states a backend found to a `dimod.SampleSet`, back to the states an estimator uses, and in short."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ import dimod
 import numpy as np
 
 from hqml.qubo import Floats, Qubo, States
+from hqml.sample_summary import Summary, summary
+
+__all__ = ["Summary", "lowest_distinct", "states_of", "summary", "to_sampleset", "version"]
 
 
 def to_sampleset(

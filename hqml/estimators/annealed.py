@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator, clone
 from hqml.dispatch import AnyBackend, sample
 from hqml.errors import ParameterError
 from hqml.estimators.backends import seedable
+from hqml.estimators.shown import Accounted, discreet
 from hqml.options import whole_number
 
 _OWN_PARAMETERS = {"qubos", "model", "backend", "reads", "seed", "time_limit", "max_qpu_seconds"}
@@ -60,7 +61,7 @@ class Annealer:
         return Sampled(samplesets, seconds)
 
 
-class AnnealedEstimator(BaseEstimator):  # type: ignore[misc]
+class AnnealedEstimator(Accounted, BaseEstimator):  # type: ignore[misc]
     """Abstract: an estimator with the parameters backend, backend_options, reads, time_limit, max_qpu_seconds and
     random_state, whose `sampleset_`, if it keeps one, is a dimod.SampleSet or a list of them."""
 
@@ -103,8 +104,13 @@ class AnnealedEstimator(BaseEstimator):  # type: ignore[misc]
 
     def __sklearn_clone__(self) -> AnnealedEstimator:
         # A backend may hold a device or a connection: clones share it, where scikit-learn would copy it deeply.
-        own = self.get_params(deep=False)
+        own = {name: getattr(self, name) for name in self._get_param_names()}
         return type(self)(**{name: own[name] if name == "backend" else clone(own[name], safe=False) for name in own})
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        # Whoever prints an estimator asks here, pipelines and scikit-learn's diagrams too: a token is seen nowhere.
+        found: dict[str, Any] = super().get_params(deep)
+        return {**found, "backend_options": discreet(found["backend_options"])}
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

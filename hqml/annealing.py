@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hqml.errors import UnsupportedModel
 from hqml.qubo import Floats
 
 FLIP_SWEEPS = 1000
@@ -20,6 +21,9 @@ MAX_DIGITS = 10
 
 QUENCH: Floats = np.geomspace(1.0, 1e-5, 24)
 """Temperatures of a quench, as shares of the largest change that one move can make."""
+
+COLDEST = float(np.finfo(np.float64).tiny)
+"""Below, a temperature has no inverse in float64; a model of coefficients such as 5e-324 would be sampled there."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +45,10 @@ class Rule:
         """
         barriers = barriers[barriers > 1e-7 * highest]
         if not len(barriers):
-            return highest, highest * 1e-3
+            return max(highest, COLDEST), max(highest * 1e-3, COLDEST)
         low, high = np.quantile(barriers, (0.1, 0.9))
-        hot = self.hot * float(high)
-        return hot, min(self.cold * float(low), hot)
+        hot = max(self.hot * float(high), COLDEST)
+        return hot, min(max(self.cold * float(low), COLDEST), hot)
 
 
 FLIPS = Rule(hot=0.25, cold=0.15)
@@ -52,6 +56,13 @@ MULTIPLIERS = Rule(hot=0.5, cold=0.1)
 
 
 def unit_of(*coefficients: Floats) -> float:
-    """The power of two below the largest coefficient: dividing by it is exact. 1 where all are zero."""
+    """The power of two below the largest coefficient: dividing by it is exact. 1 where all are zero, and never
+    less than has an inverse.
+
+    Raises:
+        UnsupportedModel: one is infinite, as the sum of two large ones is.
+    """
     largest = max(max(float(part.max(initial=0)), -float(part.min(initial=0))) for part in coefficients)
-    return 2.0 ** math.floor(math.log2(largest)) if largest > 0 else 1.0
+    if math.isinf(largest):
+        raise UnsupportedModel("the coefficients add up to more than float64 can hold; divide the model by a constant")
+    return max(2.0 ** math.floor(math.log2(largest)), COLDEST) if largest > 0 else 1.0

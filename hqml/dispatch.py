@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any, TypeAlias, overload
 
@@ -125,9 +125,15 @@ def sample(
         result.info["timing"].update({"build": built, "total": total})
     for result, proven in zip(results, bounds, strict=True):
         if proven is not None:
-            result.info.update(bound=proven.value, gap=proven.gap(float(result.record.energy.min())))
-            result.info["timing"]["bound"] = proven.seconds
+            _tell_bound(result, proven)
     return results if batch else results[0]
+
+
+def _tell_bound(result: dimod.SampleSet, proven: Bound) -> None:
+    """In its `info`. A backend may have proven a better one."""
+    best = replace(proven, value=max(proven.value, result.info.get("bound", proven.value)))
+    result.info.update(bound=best.value, gap=best.gap(float(result.record.energy.min())))
+    result.info["timing"]["bound"] = proven.seconds
 
 
 def _bound(qubo: Qubo, wanted: bool | None, time_limit: float | None) -> Bound | None:

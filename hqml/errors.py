@@ -7,6 +7,7 @@
     |   +-- ModelTooLarge                   it does not fit: the message names the size and the limit
     |-- ProblemError        (ValueError)    a problem cannot be written as a QUBO
     |-- FormatError         (ValueError)    a file is not what its name or content promises
+    |-- LibraryMissing      (ImportError)   an optional library is not installed: the message names the extra
     |-- HostError           (OSError)       a command of a machine cannot be run, or a machine cannot be reached
     +-- BackendError        (RuntimeError)
         |-- UnknownBackend      (LookupError)   no plug-in registers this name
@@ -49,6 +50,10 @@ class ProblemError(HqmlError, ValueError):
 
 class FormatError(HqmlError, ValueError):
     """A file is not what its name or its content promises."""
+
+
+class LibraryMissing(HqmlError, ImportError):
+    """An optional library is not installed."""
 
 
 class HostError(HqmlError, OSError):

@@ -23,6 +23,7 @@ def check_contents(value: Any, *, trees: bool = True) -> None:
 
     if isinstance(value, BaseEstimator):
         _check_width(value)
+        _check_machine(value)
         # scikit-learn's ensembles check samples once, for themselves, and let their trees go unchecked.
         trees = trees and (type(value).__module__.startswith("hqml.") or not hasattr(value, "estimators_"))
         value = vars(value)
@@ -46,6 +47,23 @@ def _check_width(estimator: Any) -> None:
     tree = getattr(estimator, "tree_", None)
     if tree is not None and tree.n_features != estimator.n_features_in_:
         raise ValueError("a tree splits by other features than its estimator takes")
+
+
+def _check_machine(estimator: Any) -> None:
+    """libsvm reads a coefficient of each support vector and an intercept of each pair of classes, whatever there is."""
+    from sklearn.svm._base import BaseLibSVM
+
+    if not isinstance(estimator, BaseLibSVM):
+        return
+    n, classes = estimator.support_vectors_.shape[0], len(estimator._n_support)
+    pairs = classes * (classes - 1) // 2
+    sizes = {"support_": n, "_intercept_": pairs}
+    odd = [name for name, size in sizes.items() if np.size(getattr(estimator, name)) != size]
+    odd += [name for name in ("_probA", "_probB") if np.size(getattr(estimator, name)) not in (0, pairs)]
+    if odd or estimator._dual_coef_.shape != (classes - 1, n):
+        raise ValueError(
+            f"{type(estimator).__name__} has {', '.join(odd) or 'coefficients'} of another size than it uses"
+        )
 
 
 def _check_tree(tree: Any) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from hqml.display import first_line
 from hqml.errors import FormatError, ParameterError
 from hqml.files import replacing
 from hqml.model_checks import check_contents
@@ -101,7 +102,7 @@ def save_model(
         content = skops.io.dumps(bundle, compression=zipfile.ZIP_DEFLATED)
         foreign = set(skops.io.get_untrusted_types(data=content)) - set(TRUSTED)
     except (TypeError, ValueError, AttributeError) as error:
-        raise ParameterError(f"the model holds something that cannot be saved: {_first_line(error)}") from error
+        raise ParameterError(f"the model holds something that cannot be saved: {first_line(error)}") from error
     if foreign:
         raise ParameterError(
             f"the model holds {', '.join(sorted(foreign))}, which would not be loaded again; "
@@ -135,6 +136,11 @@ def load_model(path: str | Path) -> Model:
 
 
 def content_of(path: Path) -> bytes:
+    """What a model file holds, unread.
+
+    Raises:
+        FormatError: it is not there, or cannot be read.
+    """
     try:
         return path.read_bytes()
     except FileNotFoundError:
@@ -163,9 +169,9 @@ def _bundle(path: str | Path, content: bytes) -> Any:
             "Load it with skops.io if you know where it comes from"
         ) from None
     except zipfile.BadZipFile as error:
-        raise FormatError(f"{path}: is damaged or cut short ({_first_line(error)}); save or copy it again") from error
+        raise FormatError(f"{path}: is damaged or cut short ({first_line(error)}); save or copy it again") from error
     except Exception as error:  # a crafted or damaged tree can trip skops anywhere
-        raise FormatError(f"{path}: is not a sound model file ({_first_line(error)}); save it again") from error
+        raise FormatError(f"{path}: is not a sound model file ({first_line(error)}); save it again") from error
 
 
 def _check(path: str | Path, estimator: Any, features: Any) -> None:
@@ -235,8 +241,3 @@ def backend_name(backend: Any) -> str | None:
     kind = type(backend)
     names = [point.name for point in entry_points(group=GROUP) if point.value.split(":")[-1] == kind.__qualname__]
     return names[0] if names else kind.__name__
-
-
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip("'\" \n").splitlines()
-    return text[0] if text else type(error).__name__

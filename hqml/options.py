@@ -30,11 +30,19 @@ def finite_number(
     Raises:
         ParameterError: it is not a finite number, below `least`, or not more than `above`.
     """
-    if not _is_real(value) or not math.isfinite(value) or value < least or value <= above:
+    if not _is_real(value) or not is_finite(value) or value < least or value <= above:
         of = f" of {unit}" if unit else ""
         bounds = f" above {above:g}" if above > -math.inf else f" of at least {least:g}" if least > -math.inf else ""
-        raise ParameterError(f"{name} must be a finite number{of}{bounds}, found {value!r}")
+        raise ParameterError(f"{name} must be a finite number{of}{bounds}, found {value!r:.60}")
     return float(value)
+
+
+def is_finite(value: Any) -> bool:
+    """As `math.isfinite`, which fails on a whole number that float64 does not reach."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def no_less(value: float) -> str:

@@ -1,4 +1,4 @@
-"""Which process wrote something into a shared folder, and whether it is still there."""
+"""Which process wrote something into a shared folder, whether it is still there, and which processors it may use."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+
+def processors() -> frozenset[int]:
+    """Those that this process may use."""
+    return frozenset(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1))
 
 
 def this_process() -> dict[str, Any]:

@@ -19,7 +19,9 @@ import dimod
 import numpy as np
 import numpy.typing as npt
 
+from hqml.display import memory, text_of
 from hqml.errors import ModelError, ModelTooLarge
+from hqml.model_display import model_html, of_dense, of_gram, of_sparse
 
 if TYPE_CHECKING:
     import scipy.sparse
@@ -115,9 +117,17 @@ class DenseQubo:
     @cached_property
     def couplings(self) -> Floats:
         """(n, n), symmetric, diagonal zero: what x_i and x_j cost together."""
-        both = self.matrix + self.matrix.T
+        with np.errstate(over="ignore"):  # who samples it refuses what is infinite
+            both = self.matrix + self.matrix.T
         np.fill_diagonal(both, 0.0)
         return _frozen(both)
+
+    def upper(self) -> Floats:
+        """Each coefficient once: upper triangular (n, n), float64, with E(x) = x' upper x + offset."""
+        matrix = self.matrix.astype(np.float64, copy=False)  # two halves of single precision add up in double
+        upper = np.triu(matrix, 1) + np.tril(matrix, -1).T
+        np.fill_diagonal(upper, self.linear)
+        return upper
 
     def energies(self, states: npt.ArrayLike) -> Floats:
         x = _states(states, self.num_variables)
@@ -134,18 +144,21 @@ class DenseQubo:
     def to_sparse(self) -> SparseQubo:
         import scipy.sparse
 
-        upper = scipy.sparse.coo_array(np.triu(self.couplings, 1))
+        upper = scipy.sparse.coo_array(np.triu(self.upper(), 1))
         return SparseQubo(upper, linear=self.linear, offset=self.offset, labels=self.labels)
 
     def to_bqm(self) -> dimod.BinaryQuadraticModel:
-        upper = np.triu(self.couplings, 1).astype(np.float64, copy=False)
-        np.fill_diagonal(upper, self.linear)
-        bqm = dimod.BinaryQuadraticModel(upper, "BINARY")
+        bqm = dimod.BinaryQuadraticModel(self.upper(), "BINARY")
         bqm.offset = self.offset
         return _relabelled(bqm, self.labels)
 
     def __repr__(self) -> str:
         return f"DenseQubo({self.num_variables} variables)"
+
+    def _repr_html_(self) -> str:
+        own = {"memory": memory(self.matrix.nbytes)}
+        found = of_dense(self.matrix, self.linear)
+        return model_html("DenseQubo", own, self.labels, self.offset, found, self.upper)
 
 
 class SparseQubo:
@@ -177,14 +190,15 @@ class SparseQubo:
             raise ModelError(f"matrix must be scipy.sparse, found {type(matrix).__name__}; use DenseQubo for an array")
         given = scipy.sparse.coo_array(matrix)
         _real(given.data, "matrix")
-        rows, _ = _square_shape(given.shape, "matrix")
+        rows = _square_shape(given.shape, "matrix")
         given = given.astype(np.float64)
         diagonal = given.diagonal()
         off_diagonal = given.row != given.col
         once = scipy.sparse.coo_array(
             (given.data[off_diagonal], (given.row[off_diagonal], given.col[off_diagonal])), shape=given.shape
         )
-        couplings = scipy.sparse.csr_array(once + once.T)
+        with np.errstate(over="ignore"):  # who samples it refuses what is infinite
+            couplings = scipy.sparse.csr_array(once + once.T)
         couplings.eliminate_zeros()
         couplings.sort_indices()
         self.num_variables = rows
@@ -233,6 +247,10 @@ class SparseQubo:
 
     def __repr__(self) -> str:
         return f"SparseQubo({self.num_variables} variables, {self.couplings.nnz // 2} couplings)"
+
+    def _repr_html_(self) -> str:
+        found = of_sparse(self.couplings, self.linear)
+        return model_html("SparseQubo", {}, self.labels, self.offset, found, lambda: self.to_dense().upper())
 
 
 class GramQubo:
@@ -325,6 +343,15 @@ class GramQubo:
     def __repr__(self) -> str:
         return f"GramQubo({self.num_points} points x {self.num_digits} digits)"
 
+    def _repr_html_(self) -> str:
+        own = {
+            "points": self.num_points,
+            "digits of each": f"{self.num_digits}, worth {', '.join(map(text_of, self.weights))}{_base(self.weights)}",
+            "memory": f"{memory(self.gram.nbytes)} ({self.gram.dtype}); the matrix is not written out",
+        }
+        found = of_gram(self.gram, self.shift, self.scale, self.weights, self.linear)
+        return model_html("GramQubo", own, self.labels, self.offset, found, lambda: self.to_dense().upper())
+
 
 def as_qubo(model: Any) -> Qubo:
     """Take anything that says a model.
@@ -381,7 +408,7 @@ def _bqm_vectors(bqm: dimod.BinaryQuadraticModel) -> tuple[Floats, Any, Any, Flo
 def _relabelled(bqm: dimod.BinaryQuadraticModel, labels: Sequence[Hashable]) -> dimod.BinaryQuadraticModel:
     if isinstance(labels, range):
         return bqm
-    named: dimod.BinaryQuadraticModel = bqm.relabel_variables(dict(enumerate(labels)), inplace=False)
+    named: dimod.BinaryQuadraticModel = bqm.relabel_variables(dict(enumerate(labels)))
     return named
 
 
@@ -414,12 +441,12 @@ def _number(value: Any, name: str) -> float:
     return float(array)
 
 
-def _square_shape(shape: tuple[int, ...], name: str) -> tuple[int, int]:
+def _square_shape(shape: tuple[int, ...], name: str) -> int:
     if len(shape) != 2 or shape[0] != shape[1]:
         raise ModelError(f"{name} must be square, (n, n), found shape {shape}")
     if shape[0] == 0:
         raise ModelError(f"{name} is empty: the model has no variables")
-    return shape[0], shape[1]
+    return shape[0]
 
 
 def _square(array: Floats, name: str) -> Floats:
@@ -454,6 +481,13 @@ def _digitwise(linear: npt.ArrayLike | None, points: int, digits: int) -> Floats
     if array.shape not in ((points, digits), (points * digits,)):
         raise ModelError(f"linear must have shape ({points}, {digits}) or ({points * digits},), found {array.shape}")
     return array.reshape(points, digits)
+
+
+def _base(weights: Floats) -> str:
+    """Of digits that are powers of one number."""
+    with np.errstate(all="ignore"):
+        ratios = weights[1:] / weights[:-1]
+    return f" (base {ratios[0]:g})" if len(ratios) and weights[0] == 1 and np.ptp(ratios) < 1e-9 * ratios[0] else ""
 
 
 def _labels(labels: Sequence[Hashable] | npt.NDArray[Any] | None, n: int) -> Sequence[Hashable]:

@@ -12,6 +12,7 @@ from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from typing import Any
 
 from hqml.backend import Backend, Capabilities
+from hqml.display import first_line
 from hqml.errors import BackendConflict, BackendError, BackendUnavailable, HqmlError, OptionError, UnknownBackend
 
 GROUP = "hqml.backends"
@@ -135,7 +136,7 @@ def _describe(name: str, points: list[EntryPoint]) -> BackendInfo:
     except BackendError as error:
         return BackendInfo(name, available=False, reason=str(error))
     except Exception as error:  # its own property or close() may fail as well
-        reason = f"backend {name!r} ({points[0].value}) is broken: {_first_line(error)}"
+        reason = f"backend {name!r} ({points[0].value}) is broken: {_named(error)}"
         return BackendInfo(name, available=False, reason=reason)
     return BackendInfo(
         name,
@@ -162,7 +163,7 @@ def _build(name: str, points: list[EntryPoint], options: dict[str, Any]) -> Back
             raise OptionError(f"backend {name!r} cannot be built with {sorted(options)}: {error}") from error
         raise BackendUnavailable(f"backend {name!r} ({point.value}) is broken: {error}") from error
     except Exception as error:
-        raise BackendUnavailable(f"backend {name!r} ({point.value}) is broken: {_first_line(error)}") from error
+        raise BackendUnavailable(f"backend {name!r} ({point.value}) is broken: {_named(error)}") from error
     if not whole:
         raise BackendUnavailable(
             f"backend {name!r} ({point.value}) is broken: it has not all of sample, estimate, close, capabilities"
@@ -183,14 +184,14 @@ def _import(point: EntryPoint) -> Callable[..., Any]:
     except ImportError as missing:
         raise BackendUnavailable(_what_mends(point, missing)) from missing
     except Exception as error:
-        broken = f"{_kind(point)} {point.name!r} ({point.value}) is broken: {_first_line(error)}"
+        broken = f"{_kind(point)} {point.name!r} ({point.value}) is broken: {_named(error)}"
         raise BackendUnavailable(broken) from error
 
 
 def _what_mends(point: EntryPoint, missing: ImportError) -> str:
     """Say which `pip install` brings a missing module: the extra that requires it, else the module by name."""
     if not isinstance(missing, ModuleNotFoundError) or missing.name is None:
-        return f"{_kind(point)} {point.name!r} ({point.value}) is broken: {_first_line(missing)}"
+        return f"{_kind(point)} {point.name!r} ({point.value}) is broken: {_named(missing)}"
     if point.dist is not None and missing.name.split(".")[0] == point.module.split(".")[0]:
         own = f"its own module {missing.name!r} is missing"
         return f"{_kind(point)} {point.name!r} is broken: {own}; reinstall {_owner(point)}"
@@ -234,6 +235,7 @@ def _owner(point: EntryPoint) -> str:
     return point.dist.name if point.dist is not None else point.module.split(".")[0]
 
 
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
+def _named(error: BaseException) -> str:
+    """Its name, and what it says."""
+    name, told = type(error).__name__, first_line(error)
+    return name if told == name else f"{name}: {told}"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from itertools import product
 from pathlib import Path
+from typing import Any
 
+import dimod
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -20,6 +22,7 @@ from hqml import DenseQubo, GramQubo, HqmlError
 from hqml.bounds import lower_bound
 from hqml.cli import main
 from hqml.problems.svm_dual import svm_dual
+from hqml_cpu import CpuBackend
 
 
 def lowest_energy(model: GramQubo) -> float:
@@ -102,6 +105,24 @@ def test_the_gap_closes_as_digits_are_added() -> None:
         gaps.append(samples.info["gap"])
     assert gaps == sorted(gaps, reverse=True)
     assert gaps[-1] < 0.003
+
+
+@pytest.mark.parametrize(("told", "better"), [(-1e9, False), (-1e-9, True), (None, False)])
+def test_beside_a_bound_of_the_backends_own_the_better_one_stands(told: float | None, better: bool) -> None:
+    model = GramQubo(np.eye(2), [1.0], linear=[[-0.5], [-0.5]])  # lowest: 0, at all four states
+
+    class Prover(CpuBackend):
+        def sample(self, *arguments: Any, **options: Any) -> list[dimod.SampleSet]:
+            found = super().sample(*arguments, **options)
+            if told is not None:
+                found[0].info["bound"] = told
+            return found
+
+    info = hqml.sample(model, Prover(), reads=5, seed=0).info
+    own = lower_bound(model).value
+    assert own < -0.2
+    assert info["bound"] == (told if better else own)
+    assert info["gap"] == pytest.approx(-info["bound"] / max(1.0, abs(info["bound"])))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -60,13 +60,7 @@ SOLVERS = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def _cold_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(warm_up, "_measured", {})
-    monkeypatch.setattr(warm_up, "_embedded", {})
-    monkeypatch.setattr(warm_up, "_refused", {})
-    monkeypatch.setattr(cold_start, "_known", {})
-    monkeypatch.setattr(cold_start, "_in_fresh_process", lambda asked, solver: 0.5)
+pytestmark = pytest.mark.usefixtures("cold_process")
 
 
 def problem(model: Qubo = MODEL) -> QuboProblem:
@@ -329,7 +323,7 @@ class TestColdStart:
     """In a process of their own, two backends that share a library, which takes half a second to import."""
 
     @pytest.fixture(autouse=True)
-    def _plugins(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    def _plugins(self, cold_process: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setattr(cold_start, "_in_fresh_process", IN_FRESH_PROCESS)
         about = tmp_path / "slow-1.0.dist-info"
         about.mkdir()

@@ -38,13 +38,7 @@ offline = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(autouse=True)
-def _cold_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(warm_up, "_measured", {})
-    monkeypatch.setattr(warm_up, "_embedded", {})
-    monkeypatch.setattr(warm_up, "_refused", {})
-    monkeypatch.setattr(cold_start, "_known", {})
-    monkeypatch.setattr(cold_start, "_in_fresh_process", lambda asked, solver: 0.5)
+pytestmark = pytest.mark.usefixtures("cold_process")
 
 
 def cell(estimator: Any, solver: Any = FEW, *, seed: int = 0, reads: int = 10, **about: Any) -> Cell:

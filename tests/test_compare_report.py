@@ -23,11 +23,10 @@ from hqml.compare.figures import all_pictures, roc
 from hqml.compare.figures.canvas import seconds
 from hqml.compare.figures.looks import SERIES, VARIABLES, looks
 from hqml.compare.figures.picture import Picture
-from hqml.compare.libraries import CompareMissing
 from hqml.compare.outcome import Outcome
 from hqml.compare.page.tables import MISSING, data_table, entry, timed
 from hqml.compare.report import write_report
-from hqml.errors import FormatError
+from hqml.errors import FormatError, LibraryMissing
 
 for needed in ("pandas", "matplotlib", "jinja2"):
     pytest.importorskip(needed, reason=f"pages need {needed}: pip install 'hqml[compare]'")
@@ -512,7 +511,7 @@ def test_a_missing_library_is_told_with_what_to_install(
     library: str, compare_cases: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, library, None)
-    with pytest.raises(CompareMissing, match=rf"needs {library}.*pip install 'hqml\[compare\]'"):
+    with pytest.raises(LibraryMissing, match=rf"needs {library}.*pip install 'hqml\[compare\]'"):
         write_report(compare_cases.comparison(), tmp_path / "page.html")
     assert not list(tmp_path.iterdir())
 

@@ -15,13 +15,12 @@ from hqml.compare.bootstrap import Estimate
 from hqml.compare.caveats import at_the_same_time, expected_cells, listed
 from hqml.compare.columns import COLUMNS
 from hqml.compare.comparison import Comparison
-from hqml.compare.libraries import CompareMissing
 from hqml.compare.outcome import Outcome
 from hqml.compare.study import LearningProblem, QuboProblem, Solver, Study
 from hqml.compare.summary import SUMMARY_COLUMNS
 from hqml.compare.verdicts import Entrant, Verdict, verdict, verdicts
 from hqml.compare.words import duration
-from hqml.errors import FormatError
+from hqml.errors import FormatError, LibraryMissing
 from hqml.io import LoadedModel
 from hqml.qubo import DenseQubo
 from hqml.svm import QuboSVC
@@ -445,7 +444,7 @@ class TestKept:
         assert found.words
         assert found.rows()
         assert found.save(tmp_path / "found.json")
-        with pytest.raises(CompareMissing, match=r"needs pandas.*pip install 'hqml\[compare\]'"):
+        with pytest.raises(LibraryMissing, match=r"needs pandas.*pip install 'hqml\[compare\]'"):
             _ = found.table
 
 

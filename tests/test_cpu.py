@@ -227,6 +227,19 @@ def test_a_model_without_any_coefficient_is_sampled() -> None:
     assert set(samples.record.energy) == {4.0}
 
 
+@pytest.mark.parametrize("backend", ["cpu", "gpu"])
+@pytest.mark.parametrize("form", [DenseQubo, lambda matrix: SparseQubo(scipy.sparse.coo_array(matrix))])
+def test_the_smallest_and_the_largest_numbers(backend: str, form: Any) -> None:
+    if backend == "gpu":
+        pytest.importorskip("torch", reason="torch is missing: pip install 'hqml[torch]'")
+    options = {"device": "cpu"} if backend == "gpu" else {}
+    for matrix in ([[5e-324]], [[0.0, 5e-324], [5e-324, 0.0]], [[-1e-310, 1e-320], [1e-320, 0.0]]):
+        samples = hqml.sample(form(np.array(matrix)), backend, reads=2, seed=0, **options)
+        assert samples.first.energy == min(matrix[0][0], 0.0)
+    with pytest.raises(HqmlError, match="more than float64 can hold"):
+        hqml.sample(form(np.full((2, 2), 1.5e308)), backend, reads=2, seed=0, **options)
+
+
 @pytest.mark.parametrize("bad", [(1, 0.1), (0, 1), (-1, 1), (1,), "ab", (1, np.inf), (np.nan, 1)])
 def test_a_bad_beta_range_is_told(bad: object) -> None:
     with pytest.raises(HqmlError, match="beta_range must be two inverse temperatures"):

@@ -361,6 +361,9 @@ def damaged(tmp_path: Path) -> None:
     for name in ("text.h5", "text.npz", "text.npy", "text.tif", "text.csv", "text.zarr"):
         (tmp_path / name).write_text("no data")
     (tmp_path / "folder.zarr").mkdir()
+    for name, content in {"zarr.json": '{"zarr_format": 3, "node_type": "group"}', "z/zarr.json": "{"}.items():
+        (tmp_path / "other.zarr" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "other.zarr" / name).write_text(content)
 
 
 TROUBLES = [
@@ -385,6 +388,7 @@ TROUBLES = [
     ({"file": "text.tif", "targets": None}, "cannot be read as a raster"),
     ({"file": "text.zarr"}, "cannot be read as Zarr"),
     ({"file": "folder.zarr"}, "cannot be read as Zarr"),
+    ({"file": "other.zarr"}, "cannot be read as Zarr"),
     ({"file": "data.npz", "inputs": "images"}, "has no array 'images'; there are: x, y, words"),
     ({"file": "data.npz"}, "more than 1000 different targets, too many for classes"),
     ({"file": "data.npz", "targets": "words", "classes": False}, "holds text, which are classes"),
@@ -410,6 +414,25 @@ def test_what_cannot_be_used_is_told_in_one_line(keys: dict[str, Any], message: 
     assert re.search(message, str(error.value))
     assert "\n" not in str(error.value)
     assert isinstance(error.value, DataError | FormatError | ParameterError)
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".npz", ".npy"])
+def test_a_damaged_file_is_told_wherever_the_damage_is(suffix: str, tmp_path: Path) -> None:
+    if suffix == ".h5":
+        h5py = pytest.importorskip("h5py", reason="HDF5 is read by h5py")
+        with h5py.File(tmp_path / "data.h5", "w") as file:
+            file.create_dataset("x", data=np.zeros((12, 2)), chunks=(4, 2), compression="gzip")
+            file.create_dataset("y", data=np.arange(12) % 2)
+    elif suffix == ".npz":
+        np.savez_compressed(tmp_path / "data.npz", x=np.zeros((12, 2)), y=np.array(["a", "b"] * 6))
+    else:
+        np.save(tmp_path / "data.npy", np.zeros((12, 2)))
+    path = tmp_path / f"data{suffix}"
+    whole = path.read_bytes()
+    for place in range(0, min(len(whole), 2400), 7):
+        path.write_bytes(whole[:place] + b"\x87" + whole[place + 1 :])
+        with contextlib.suppress(DataError, FormatError):
+            open_splits(DataSpec(file=path.name, targets=None if suffix == ".npy" else "y"), tmp_path)
 
 
 def test_a_chunk_that_is_damaged_is_named(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ pytest.importorskip("torch", reason="torch, on which Keras runs here, is missing
 pytest.importorskip("pydantic", reason="pydantic is missing: pip install 'hqml[dl]'")
 
 from hqml.dl.frameworks.keras_library import keras
-from hqml.dl.libraries import LibraryMissing
+from hqml.errors import LibraryMissing
 
 try:
     keras()

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -26,6 +27,8 @@ import optuna
 from hqml.cli import main
 from hqml.dl import read_task
 from hqml.dl.moved import moved
+from hqml.dl.objective import Objective
+from hqml.dl.objectives import OBJECTIVES
 from hqml.dl.search import search
 from hqml.dl.search.found import Found, Trial
 from hqml.dl.search.searching import JOURNAL, direction_of
@@ -140,12 +143,17 @@ def test_no_more_trials_are_claimed_than_the_budget_has() -> None:
 
 
 def test_a_trial_that_cannot_be_trained_is_told_with_its_reason(tmp_path: Path) -> None:
-    bad = task(search={"space": {"model.dropout": [0.1, 0.2]}, "trials": 2, "figure": "dice"}, epochs=1)
-    with pytest.raises(
-        HqmlError, match=r"all trials have failed; trial 1 with: .* no figure 'dice' .* known: loss, acc"
-    ):
+    bad = task(search={"space": {"optimizer.rate": [1e30, 1e35]}, "trials": 2}, optimizer="sgd", epochs=1)
+    with pytest.raises(HqmlError, match=r"all trials have failed; trial 1 with: the loss of epoch 1 is nan"):
         search(bad, tmp_path)
     assert [row["state"] for row in rows(tmp_path)] == ["failed", "failed"]
+
+
+def test_a_figure_that_nobody_measures_ends_the_search_with_its_first_trial(tmp_path: Path) -> None:
+    bad = task(search={"space": {"model.dropout": [0.1, 0.2]}, "trials": 2, "figure": "dice"}, epochs=1)
+    with pytest.raises(ParameterError, match=r"no figure 'dice' of the validation data; known: loss, accuracy"):
+        search(bad, tmp_path)
+    assert not (tmp_path / "trials.csv").exists()
 
 
 def test_hopeless_trials_end_early(tmp_path: Path) -> None:
@@ -179,6 +187,20 @@ def test_a_trial_is_on_one_process_and_tells_nobody() -> None:
 @pytest.mark.parametrize(("figure", "direction"), [(None, "minimize"), ("accuracy", "maximize"), ("rmse", "minimize")])
 def test_the_direction_is_that_of_the_figure(figure: str | None, direction: str) -> None:
     assert direction_of(SearchSpec.model_validate({"space": {}, "figure": figure})) == direction
+
+
+def objectives_with_a_figure() -> list[type[Objective]]:
+    """Whose figure is the same whatever their parameters."""
+    for home in set(OBJECTIVES.homes.values()):
+        import_module(f"{OBJECTIVES.package}.{home}")
+    known = [kind for kind in Objective.__subclasses__() if "figure" in vars(kind)]
+    return sorted(known, key=lambda kind: kind.__name__)
+
+
+@pytest.mark.parametrize("kind", objectives_with_a_figure(), ids=lambda kind: kind.__name__)
+def test_the_direction_of_a_loss_s_own_figure_is_the_one_it_says(kind: type[Objective]) -> None:
+    search = SearchSpec.model_validate({"space": {}, "figure": kind.figure})
+    assert direction_of(search) == ("maximize" if kind.higher_is_better else "minimize")
 
 
 def test_a_figure_of_no_known_direction_wants_one() -> None:

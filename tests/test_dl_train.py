@@ -9,7 +9,9 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,7 @@ from hqml.dl.progress import Progress
 from hqml.dl.run import train
 from hqml.dl.spec_file import read_task
 from hqml.errors import FormatError, ParameterError
+from hqml.hpc.runs.claim import CLAIM
 
 SPEC = """\
 name: digits
@@ -85,6 +88,7 @@ class TestTrain:
         trained = train(read_task(spec), tmp_path / "out")
         out = tmp_path / "out"
         assert sorted(one.name for one in out.iterdir()) == [
+            ".claim.lock",
             "checkpoint.pt",
             "history.csv",
             "model.onnx",
@@ -122,6 +126,61 @@ class TestTrain:
         assert trained.task.framework == "statsmodels"
         assert trained.onnx is not None
         assert trained.onnx.exists()
+
+    @pytest.mark.usefixtures("quick_export")
+    def test_a_folder_has_one_training_at_a_time(self, spec: Path, tmp_path: Path) -> None:
+        """Of two threads, which are to each other as two processes of a machine."""
+
+        def second(progress: Progress) -> None:
+            with ThreadPoolExecutor(1) as pool:
+                found.append(pool.submit(train, read_task(spec), tmp_path / "out").exception())
+            found.append(train(read_task(spec), tmp_path / "elsewhere").folder)
+
+        found: list[Any] = []
+        train(read_task(spec, ["epochs=1"]), tmp_path / "out", report=second)
+        assert isinstance(found[0], ParameterError)
+        assert f"process {os.getpid()} on " in str(found[0])
+        assert "is at work on this training; wait for it" in str(found[0])
+        assert found[1] == tmp_path / "elsewhere"
+        assert not (tmp_path / "out" / CLAIM).exists()
+
+    @pytest.mark.usefixtures("quick_export")
+    @pytest.mark.parametrize("left", ['{"host": "n7", "place": "elsewhere", "pid": 1, "born": "1"}', ""])
+    def test_goes_on_on_another_node_than_where_it_was_killed(self, left: str, spec: Path, tmp_path: Path) -> None:
+        (tmp_path / CLAIM).write_text(left)
+        assert train(read_task(spec, ["epochs=1"]), tmp_path).fitted.stopped == "epochs"
+
+    @pytest.mark.usefixtures("quick_export")
+    def test_needs_no_hard_links(self, spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def no_link(*_: Any) -> None:
+            raise PermissionError(1, "Operation not permitted")
+
+        monkeypatch.setattr(os, "link", no_link)
+        assert train(read_task(spec, ["epochs=1"]), tmp_path / "out").fitted.stopped == "epochs"
+
+    @pytest.mark.usefixtures("quick_export")
+    @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of torch, under Keras
+    @pytest.mark.parametrize("framework", ["torch", "keras"])
+    def test_does_not_go_on_with_data_that_have_changed(self, framework: str, tmp_path: Path) -> None:
+        if framework == "keras" and find_spec("keras") is None:
+            pytest.skip("keras is missing: pip install 'hqml[dl]'")
+        family = {"torch": "{family: mlp, hidden: [4]}", "keras": "{family: sequential, layers: [{Dense: {units: 1}}]}"}
+        (tmp_path / "plane.yaml").write_text(f"model: {family[framework]}\ndata: {{file: plane.npz}}\nepochs: 1\n")
+        numbers = np.random.default_rng(0).normal(size=(64, 3)).astype(np.float32)
+
+        def write(x: Any) -> None:
+            np.savez(tmp_path / "plane.npz", x=x, y=x.sum(1, keepdims=True))
+
+        def fit() -> int:
+            return len(train(read_task(tmp_path / "plane.yaml"), tmp_path / "out", base=tmp_path).fitted.history)
+
+        write(numbers)
+        assert fit() == 1
+        os.utime(tmp_path / "plane.npz", (0, 0))  # as a copy has another time
+        assert fit() == 1
+        write(numbers[::-1])
+        with pytest.raises(ParameterError, match=r"the data have changed since .*; bring back .* \(--fresh\)"):
+            fit()
 
     def test_a_folder_that_cannot_be_made_is_told_first(self, spec: Path) -> None:
         with pytest.raises(FormatError, match="cannot write"):
@@ -230,8 +289,19 @@ class TestCommand:
         self, spec: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert main(["train", str(spec), "--check"]) == 0
-        assert "activation: relu" in capsys.readouterr().out
+        shown = capsys.readouterr()
+        assert "activation: relu" in shown.out
+        assert shown.err == ""
         assert [one.name for one in tmp_path.iterdir()] == ["digits.yaml"]
+
+    def test_shows_a_task_and_that_its_data_are_elsewhere(
+        self, spec: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        spec.write_text(SPEC.replace("source: digits", "file: scans.npz"))
+        assert main(["train", str(spec), "--check"]) == 0
+        shown = capsys.readouterr()
+        assert "file: scans.npz" in shown.out
+        assert shown.err.startswith(f"hqml: note: there is no {tmp_path / 'scans.npz'}; names are relative to ")
 
     @pytest.mark.parametrize(
         ("arguments", "said"),

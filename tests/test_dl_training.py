@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +27,7 @@ from hqml.dl.tracker import NoTracker  # noqa: E402
 from hqml.dl.trained import Fitted  # noqa: E402
 from hqml.dl.training import fit  # noqa: E402
 from hqml.dl.training.loop import Diverged  # noqa: E402
+from hqml.dl.training.state import read_state  # noqa: E402
 from hqml.errors import DataError, FormatError, ParameterError  # noqa: E402
 
 FEATURES = 6
@@ -331,6 +334,23 @@ def test_a_damaged_checkpoint_is_refused(splits: Splits, tmp_path: Path, content
     (tmp_path / "checkpoint.pt").write_bytes(content)
     with pytest.raises(FormatError, match=r"checkpoint\.pt is no checkpoint, or a damaged one; .*--fresh"):
         trained(splits, folder=tmp_path)
+
+
+def test_a_checkpoint_is_told_damaged_wherever_it_is(splits: Splits, tmp_path: Path) -> None:
+    trained(splits, folder=tmp_path, epochs=1)
+    path = tmp_path / "checkpoint.pt"
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    [tree] = [name for name in members if name.endswith("data.pkl")]
+    whole = members[tree]
+    for place in range(0, len(whole), len(whole) // 60):
+        for value in (b"R", b"e", b"\xff"):
+            members[tree] = whole[:place] + value + whole[place + 1 :]
+            with zipfile.ZipFile(path, "w") as archive:
+                for name, content in members.items():
+                    archive.writestr(name, content)
+            with contextlib.suppress(FormatError, ParameterError):
+                read_state(path, task(epochs=1))
 
 
 @pytest.mark.parametrize("lost", ["task", "history", "weights", "a weight", "others", "a state", "order"])

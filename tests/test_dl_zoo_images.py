@@ -17,7 +17,6 @@ from hqml.dl.building import build, objective_for  # noqa: E402 - needs torch
 from hqml.dl.data import open_splits, signature_of  # noqa: E402 - needs pydantic
 from hqml.dl.datasets import DATASETS, flow_fields, landsat, phantoms  # noqa: E402 - with the others
 from hqml.dl.datasets.parts import whole  # noqa: E402 - with the others
-from hqml.dl.libraries import LibraryMissing  # noqa: E402 - with the others
 from hqml.dl.objectives import OBJECTIVES  # noqa: E402 - with the others
 from hqml.dl.objectives.segmentation import mean_overlap, one_hot, overlap  # noqa: E402 - needs torch
 from hqml.dl.parameters import filled  # noqa: E402 - needs pydantic
@@ -25,7 +24,7 @@ from hqml.dl.signature import Signature  # noqa: E402 - with the others
 from hqml.dl.spec import LossSpec  # noqa: E402 - needs pydantic
 from hqml.dl.spec_file import read_task  # noqa: E402 - needs pydantic
 from hqml.dl.zoo import ARCHITECTURES, rbf  # noqa: E402 - needs torch
-from hqml.errors import ParameterError  # noqa: E402 - with the others
+from hqml.errors import LibraryMissing, ParameterError  # noqa: E402 - with the others
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples" / "zoo"
 THOUSAND = tuple(map(str, range(1000)))

@@ -80,6 +80,12 @@ def test_stratified_slices_keep_the_proportions_to_one_sample() -> None:
     assert len(np.unique(np.concatenate(slices))) == 400
 
 
+def test_stratified_slices_that_are_not_full_repeat_nothing() -> None:
+    slices = drawn_slices(codes_of([7, 6]), 4, None, "stratified", 0)
+    assert len(slices) == 4
+    assert sorted(np.concatenate(slices)) == list(range(13))
+
+
 def test_balanced_slices_have_the_classes_in_equal_parts() -> None:
     codes = codes_of([300, 40])
     slices = drawn_slices(codes, 40, None, "balanced", 0)
@@ -129,6 +135,13 @@ def test_the_automatic_slice_fills_the_backend() -> None:
     assert ensemble(slice_size="auto").fit(X_MOONS, Y_MOONS).slice_size_ == 203  # one slice: below the default of 400
 
 
+def test_so_many_disjoint_slices_share_all_samples_but_for_their_size() -> None:
+    for size, expected in (("auto", 203 // 3), (40, 40)):
+        model = ensemble(slice_size=size, n_slices=3, sampling="disjoint").fit(X_MOONS, Y_MOONS)
+        assert [len(rows) for rows in model.slices_] == [expected] * 3
+        assert model.slice_size_ == expected
+
+
 def test_gamma_is_that_of_the_whole_training_set() -> None:
     model = ensemble().fit(X_MOONS, Y_MOONS)
     assert model.gamma_ == pytest.approx(1 / (2 * X_MOONS.var()))
@@ -167,6 +180,20 @@ def test_the_weighted_mean_weighs_by_accuracy_outside_of_the_slice() -> None:
         skills.append(balanced_accuracy_score(Y_MOONS[outside], (own > 0)[outside].astype(int)) - 0.5)
     np.testing.assert_allclose(model.weights_, np.array(skills) / sum(skills))
     np.testing.assert_allclose(model.decision_function(X_MOONS), decisions @ model.weights_)
+
+
+def test_a_single_sample_of_a_class_outside_of_a_slice_counts() -> None:
+    X, y = X_MOONS[:8], np.array([0, 0, 0, 1, 1, 1, 0, 1])
+    model = ensemble(slice_size=6, n_slices=6, combine="weighted").fit(X, y)
+    skills, least = [], 8
+    for rows, own in zip(model.slices_, by_hand(model, X).T, strict=True):
+        outside = np.setdiff1d(np.arange(8), rows)
+        right = ((own > 0) == y)[outside]
+        skills.append(max(np.mean([right[y[outside] == code].mean() for code in (0, 1)]) - 0.5, 0))
+        least = min(least, *np.bincount(y[outside]))
+    assert least == 1
+    assert len(set(skills)) > 1
+    np.testing.assert_allclose(model.weights_, np.array(skills) / sum(skills))
 
 
 @pytest.mark.parametrize("combine", ["mean", "vote", "weighted"])

@@ -83,6 +83,13 @@ def test_every_state_that_no_flip_improves_is_valid(machine: dict[str, Any], one
     assert one_hot.holds(minima).all()
 
 
+def test_the_price_is_a_hundredth_above_what_one_variable_can_gain() -> None:
+    """Couplings -3, 2 and -6: the second of the three variables gains 2 + 3 + 6 where both others are 1."""
+    fm = FactorizationMachine([1, -2, 0], [[1], [-3], [2]])  # type: ignore[arg-type] # lists are taken
+    assert fm.sufficient_price() == pytest.approx(1.01 * 11)
+    assert FactorizationMachine(np.zeros(2), np.zeros((2, 1))).sufficient_price() == 1  # where nothing can be gained
+
+
 def test_the_lowest_state_is_the_best_valid_one_on_every_backend() -> None:
     rng = np.random.default_rng(0)
     fm = FactorizationMachine(rng.normal(size=9), rng.normal(size=(9, 2)), one_hot=OneHot((3, 3, 3)))
@@ -94,8 +101,11 @@ def test_the_lowest_state_is_the_best_valid_one_on_every_backend() -> None:
         np.testing.assert_array_equal(hqml.solve(fm, backend), best)
 
 
-def test_it_is_a_problem() -> None:
-    assert isinstance(FactorizationMachine(np.ones(2), np.ones((2, 1))), Problem)
+def test_it_is_a_problem_whose_answer_is_a_state() -> None:
+    fm = FactorizationMachine(np.ones(2), np.ones((2, 1)))
+    assert isinstance(fm, Problem)
+    state = fm.decode({1: 0, 0: 1})
+    assert (state.tolist(), state.dtype) == ([1, 0], np.int8)
 
 
 @pytest.mark.parametrize(
@@ -111,6 +121,10 @@ def test_it_is_a_problem() -> None:
         ({"one_hot": OneHot((3,))}, "groups must have 1 or more variables each and 2 together"),
         ({"one_hot": OneHot((2, 0))}, "groups must have 1 or more"),
         ({"one_hot": OneHot((1, 1), ((1, 0),))}, "one of the first group and one of another"),
+        (
+            {"linear": np.ones(3), "factors": np.ones((3, 1)), "one_hot": OneHot((1, 2), ((1, 2),))},
+            r"one of the first group and one of another, found \(1, 2\)",
+        ),
         ({"one_hot": OneHot((1, 1), ((0, 1),))}, "rules out a whole group"),
     ],
 )

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -66,13 +67,11 @@ GOLDENS = {
 
 
 @pytest.mark.parametrize("name", GOLDENS)
-def test_the_definition_is_the_one_that_was_read_and_found_right(name: str, folder: Path) -> None:
+def test_the_definition_is_the_one_that_was_read_and_found_right(
+    name: str, folder: Path, golden: Callable[[Path, str], str]
+) -> None:
     written = text(GOLDENS[name]()).replace(version(), "VERSION")
-    golden = GOLDEN / f"{name}.def"
-    if os.environ.get("HQML_WRITE_GOLDEN"):
-        golden.parent.mkdir(parents=True, exist_ok=True)
-        golden.write_text(written)
-    assert written == golden.read_text()
+    assert written == golden(GOLDEN / f"{name}.def", written)
 
 
 @pytest.mark.parametrize("name", GOLDENS)

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -71,13 +71,9 @@ def program(folder: Path, name: str, text: str) -> None:
 
 
 @pytest.mark.parametrize("name", KERNELS)
-def test_the_script_is_the_one_that_was_read_and_found_right(name: str) -> None:
+def test_the_script_is_the_one_that_was_read_and_found_right(name: str, golden: Callable[[Path, str], str]) -> None:
     text = script(KERNELS[name]).replace(f"hqml {version()},", "hqml VERSION,")
-    golden = GOLDEN / f"{name}.sh"
-    if os.environ.get("HQML_WRITE_GOLDEN"):
-        golden.parent.mkdir(parents=True, exist_ok=True)
-        golden.write_text(text)
-    assert text == golden.read_text()
+    assert text == golden(GOLDEN / f"{name}.sh", text)
 
 
 @pytest.mark.parametrize("name", KERNELS)

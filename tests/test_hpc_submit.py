@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextvars import Context
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -866,6 +867,35 @@ def test_without_slurm_the_message_asks_for_the_login_node(chain: Path, monkeypa
     monkeypatch.setenv("PATH", "/nowhere:/bin")
     monkeypatch.setattr("hqml.hpc.runs.slurm._EPOCH", ("env", "PATH=/nowhere"))
     with pytest.raises(HostError, match="is this the site's login node"):
+        submit(chain, LocalHost())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.update(folder=5),
+        lambda text: text.update(jobs=5),
+        lambda text: text["jobs"][0].update(tasks="many"),
+        lambda text: text["jobs"][0].update(seconds=None),
+        lambda text: text["jobs"][0].update(after=["nowhere"]),
+        lambda text: text["jobs"][0]["parts"][0].update(nodes=[]),
+        lambda text: text["jobs"][0].update(parts=[None]),
+        lambda text: text["jobs"][0].pop("step"),
+        lambda text: text.update(another=1),
+    ],
+)
+def test_a_manifest_whose_values_are_of_another_kind_is_damaged(chain: Path, change: Any) -> None:
+    text = json.loads((chain / "manifest.json").read_text())
+    change(text)
+    (chain / "manifest.json").write_text(json.dumps(text))
+    with pytest.raises(FormatError, match=r"manifest\.json: is no manifest\.json of this version"):
+        submit(chain, LocalHost())
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, '{"jobs": [{"step": "\\ud800"}]}'])
+def test_a_manifest_that_is_no_json_is_told(chain: Path, content: str) -> None:
+    (chain / "manifest.json").write_text(content)
+    with pytest.raises(FormatError, match=r"manifest\.json: cannot be read"):
         submit(chain, LocalHost())
 
 

@@ -257,6 +257,20 @@ def damaged_gzip(path: Path) -> None:
     path.write_bytes(content)
 
 
+def scipy_file(**wrong: Any) -> Callable[[Path], None]:
+    """A matrix of scipy.sparse.save_npz with other arrays; of its indices scipy itself follows all that are there."""
+    return numpy_file(
+        **{"format": "csr", "shape": [2, 2], "data": [1.0, 2.0], "indices": [0, 1], "indptr": [0, 1, 2], **wrong}
+    )
+
+
+def open_header(path: Path) -> None:
+    """numpy raises a TokenError of Python's own tokenizer on it."""
+    np.save(path, np.eye(2))
+    path.write_bytes(path.read_bytes().replace(b"}", b"(", 1))
+
+
+NO_LETTERS = np.full(2, 0x7FFFFFFF, np.uint32).view("U1")
 NAN_MATRIX = np.array([[np.nan]])
 DENSE = {"form": "dense", "matrix": np.eye(2), "linear": np.zeros(2), "offset": 0.0}
 SPARSE = {"form": "sparse", "row": [0], "column": [1], "value": [1.0], "linear": np.zeros(2), "offset": 0.0}
@@ -342,6 +356,15 @@ BAD: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "npz row long": ("a.npz", numpy_file(**{**SPARSE, "row": [0, 1]}), ": row, column and value do not make"),
     "npz row of words": ("a.npz", numpy_file(**{**SPARSE, "row": ["x"]}), ": row, column and value do not make"),
     "npz scipy damaged": ("a.npz", numpy_file(format="csr", shape=[2, 2], data=[1]), ": expected a matrix by scipy"),
+    "npz scipy with stray indices": ("a.npz", scipy_file(indices=[0, 5]), ": expected a matrix by scipy"),
+    "npz scipy with stray rows": ("a.npz", scipy_file(indptr=[0, 9, 2]), ": expected a matrix by scipy"),
+    "npz scipy of a slip": (
+        "a.npz",
+        scipy_file(format="coo", shape=[10**12] * 2, row=[0], col=[0], data=[1.0]),
+        ": .*at most 10000000 variables are read",
+    ),
+    "npz labels of no letters": ("a.npz", numpy_file(**DENSE, labels=NO_LETTERS), ": expected numpy arrays"),
+    "npy with an open header": ("a.npy", open_header, ": expected numpy arrays"),
     "npy cut short": ("a.npy", cut_short(lambda path: np.save(path, np.eye(9))), ": expected numpy arrays"),
     "npy of a vector": ("a.npy", lambda path: np.save(path, np.ones(3)), ": matrix must be square"),
     "npy pickled": ("a.npy", lambda path: np.save(path, np.array([{}]), allow_pickle=True), ": expected numpy arrays"),

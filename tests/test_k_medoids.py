@@ -123,6 +123,13 @@ class TestFormula:
         np.testing.assert_allclose(energies[exact], expected, atol=1e-9)
         assert energies[~exact].min(initial=np.inf) > energies.min()
 
+    def test_a_smaller_share_of_the_price_makes_other_numbers_cheaper(self) -> None:
+        whole, half = k_medoids(pairwise_distances(X_IRIS[::30]), 2, shares=(1.0, 0.5))
+        states = np.array(list(itertools.product((0, 1), repeat=5)), dtype=np.int8)
+        saved, exact = whole.energies(states) - half.energies(states), states.sum(axis=1) == 2
+        np.testing.assert_allclose(saved[exact], 0, atol=1e-12)
+        assert (saved[~exact] > 0).all()
+
     def test_one_medoid_is_the_point_nearest_to_all(self) -> None:
         D = pairwise_distances(X_IRIS)
         states = np.eye(150, dtype=np.int8)

@@ -30,7 +30,7 @@ from hqml import load_backend
 from hqml.errors import BackendError, DataError, ParameterError, UnknownBackend
 from hqml.svm import DegenerateWarning, LocalQuboSVC, LocalSVC, QuboSVC
 from hqml.svm._neighbours import covered
-from hqml.svm.local_machines import Roles
+from hqml.svm.local_machines import Roles, _squares
 from hqml.testing import RecordingBackend
 
 X_MOONS, Y_MOONS = make_moons(203, noise=0.2, random_state=0)
@@ -287,6 +287,12 @@ def test_every_kernel_separates_the_moons(kernel: Any) -> None:
     assert local(kernel=kernel, n_bits=4, gamma=0.3, coef0=0.1).fit(X_MOONS, Y_MOONS).score(X_MOONS, Y_MOONS) > 0.9
 
 
+def test_what_is_not_given_is_as_for_a_qubo_svc_but_the_bias() -> None:
+    """The source of local machines selects it."""
+    local, whole = LocalQuboSVC().get_params(), QuboSVC().get_params()
+    assert {name for name, value in whole.items() if local[name] != value} == {"bias"}
+
+
 def test_gamma_is_that_of_the_whole_training_set() -> None:
     assert local().fit(X_MOONS, Y_MOONS).gamma_ == pytest.approx(1 / (2 * X_MOONS.var()))
 
@@ -444,6 +450,7 @@ def test_a_seed_repeats_a_fit_and_another_has_other_centres() -> None:
 
 
 def test_single_precision_stays_near_double() -> None:
+    assert _squares(np.ones((2, 3), np.float32)).dtype == np.float64
     double, single = (local().fit(X_MOONS.astype(kind), Y_MOONS) for kind in (np.float64, np.float32))
     assert (double.predict(X_MOONS) == single.predict(X_MOONS.astype(np.float32))).mean() > 0.98
 

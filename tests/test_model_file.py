@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import os
@@ -20,7 +21,7 @@ from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
-from sklearn.svm import SVC
+from sklearn.svm import SVC, SVR
 from sklearn.tree import DecisionTreeClassifier
 
 from hqml.errors import FormatError, ParameterError
@@ -224,8 +225,6 @@ class TestLoading:
     def test_a_sparse_array_that_points_outside_of_itself_is_refused(
         self, models: dict[str, Any], tmp_path: Path
     ) -> None:
-        import copy
-
         crafted = copy.deepcopy(models["ensemble"])
         crafted.dual_coef_.indices[0] = 10**6
         content = skops.io.dumps({"kind": "hqml model", "layout": 1, "estimator": crafted})
@@ -242,6 +241,41 @@ class TestLoading:
         path.write_bytes(tree_with())
         assert load_model(path).estimator.predict([[0.0, 1.0]]) == [1]
 
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("_dual_coef_", np.zeros((1, 1))),
+            ("_intercept_", np.zeros(0)),
+            ("support_", np.zeros(0, np.int32)),
+            ("_probA", np.zeros(5)),
+        ],
+    )
+    @pytest.mark.parametrize("kind", [SVC, SVR])
+    def test_an_svm_of_libsvm_that_would_read_beyond_its_arrays_is_refused(
+        self, tmp_path: Path, kind: Any, name: str, value: Any
+    ) -> None:
+        model = kind().fit([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1])
+        save_model(tmp_path / "sound.skops", model)
+        assert load_model(tmp_path / "sound.skops").estimator.predict([[3.0]]).shape == (1,)
+        setattr(model, name, value)
+        content = skops.io.dumps({"kind": "hqml model", "layout": 1, "estimator": model})
+        self.refused(tmp_path, content, "holds no fitted estimator that predicts")
+
+    def test_a_model_that_lacks_something_is_one_line_of_predict(
+        self, models: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        from hqml.cli import main
+
+        crafted = copy.deepcopy(models["bare"])
+        del crafted.classes_
+        content = skops.io.dumps({"kind": "hqml model", "layout": 1, "estimator": crafted})
+        (tmp_path / "m.skops").write_bytes(content)
+        (tmp_path / "t.csv").write_text("1,2\n0.5,1\n0.25,2\n")
+        assert main(["predict", str(tmp_path / "m.skops"), str(tmp_path / "t.csv")]) == 2
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1
+        assert "the model cannot predict" in said
+
     def test_a_tree_of_more_features_than_its_estimator_takes_is_refused(self, tmp_path: Path) -> None:
         model = fitted_tree()
         model.n_features_in_ = 1
@@ -251,7 +285,7 @@ class TestLoading:
     @pytest.mark.parametrize("kind", [GradientBoostingClassifier, RandomForestClassifier])
     def test_an_ensemble_that_uses_trees_unchecked_is_neither_saved_nor_loaded(self, tmp_path: Path, kind: Any) -> None:
         model = kind(n_estimators=2, random_state=0).fit([[0.0, 0.0], [1.0, 1.0]], [0, 1])
-        with pytest.raises(ParameterError, match="use their trees unchecked"):
+        with pytest.raises(ParameterError, match=r"use their trees unchecked|which would not be loaded again"):
             save_model(tmp_path / "trees.skops", model)
         content = skops.io.dumps({"kind": "hqml model", "layout": 1, "estimator": model})
         self.refused(tmp_path, content, "holds no fitted estimator that predicts|does not trust")

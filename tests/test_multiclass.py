@@ -118,6 +118,14 @@ def test_one_sample_of_three_classes_by_hand() -> None:
     np.testing.assert_array_equal(multiclass_multipliers(model, [1, 0, 0], 3), [[[1, -1, -1]]])
 
 
+def test_what_is_not_given_is_two_digits_and_all_else_one() -> None:
+    states = np.random.default_rng(0).integers(0, 2, (20, 12))
+    kernel = rbf_kernel(X_IRIS[[0, 60]])
+    short = multiclass_svm(kernel, [0, 2])
+    said = multiclass_svm(kernel, [0, 2], n_classes=3, n_bits=2, beta=1, mu=1, limits=[1, 1])
+    np.testing.assert_array_equal(short.energies(states), said.energies(states))
+
+
 @pytest.mark.parametrize("n_bits", [1, 2, 3])
 def test_no_step_of_a_multiplier_is_zero(n_bits: int) -> None:
     model = multiclass_svm([[1.0]], [0], n_classes=2, n_bits=n_bits)
@@ -147,6 +155,7 @@ def test_a_kernel_in_single_precision_gives_a_model_in_single_precision() -> Non
         ({"labels": []}, "labels must be a vector"),
         ({"labels": [0, 0]}, "two classes or more"),
         ({"n_classes": 1}, "found 1 classes and the label 1"),
+        ({"labels": [0, 2], "n_classes": 2}, "found 2 classes and the label 2"),
         ({"n_bits": 0}, "n_bits must be at least 1"),
         ({"n_bits": MAX_BITS + 1}, "n_bits must be at most 52, found 53"),
         ({"beta": 0}, "beta must be"),
@@ -252,6 +261,12 @@ def test_the_units_of_the_kernel_do_not_matter() -> None:
     np.testing.assert_array_equal(first.tau_, second.tau_)
     assert second.beta_ == pytest.approx(4096 * 0.3 * 4)  # standardised, four features: the mean of k(x, x) is 4
     np.testing.assert_allclose(second.energies_, 4096 * first.energies_)
+
+
+def test_of_a_kernel_that_is_zero_the_unit_is_one() -> None:
+    with pytest.warns(SaturationWarning):
+        model = quick(kernel="precomputed").fit(np.zeros((150, 150)), Y_IRIS)
+    assert (model.beta_, model.mu_) == (0.3, 0.3)
 
 
 @pytest.mark.parametrize("kernel", ["linear", "poly", rbf_kernel], ids=["linear", "poly", "own"])
@@ -409,6 +424,7 @@ def test_the_twin_minimises_the_written_out_formula_between_its_limits() -> None
 
     bound = np.repeat(limits, 3)
     found = minimize(energy, np.zeros(27), method="SLSQP", bounds=list(zip(-bound, bound, strict=True)), tol=1e-10)
+    assert set(twin.timing_) == {"total"}
     assert twin.energies_[0] == pytest.approx(found.fun, abs=1e-5)
     assert energy(twin.tau_.ravel()) == pytest.approx(twin.energies_[0])
     np.testing.assert_allclose(twin.tau_, found.x.reshape(9, 3), atol=1e-2)

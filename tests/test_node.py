@@ -96,6 +96,15 @@ def job(node: RunningNode, h: Mapping[int, float] | None = None, J: Any = None, 
     return {"solver": identity, "data": data, "type": "ising", "params": {}, **changes}
 
 
+def hybrid_job(web: httpx.Client, content: bytes) -> dict[str, Any]:
+    """A job on a model that is uploaded in one part."""
+    identity = web.post("bqm/multipart", json={"size": len(content)}).json()["id"]
+    web.put(f"bqm/multipart/{identity}/part/1", content=content)
+    md5 = hashlib.md5
+    web.post(f"bqm/multipart/{identity}/combine", json={"checksum": md5(md5(content).digest()).hexdigest()})
+    return {"solver": "hqml_hybrid_bqm", "type": "bqm", "data": {"format": "ref", "data": identity}}
+
+
 def numbers(values: Any) -> str:
     return base64.b64encode(np.asarray(values, dtype="<f8").tobytes()).decode()
 
@@ -419,6 +428,8 @@ class TestRefusals:
             (b"[1]", {}, 200, "a job must be an object"),
             (json.dumps([1] * 21).encode(), {}, 400, "list of 1 to 20 jobs"),
             (b"nonsense", {"Content-Encoding": "deflate"}, 400, "not compressed by deflate"),
+            (b"[" * 100_000, {}, 400, "nested too deeply"),
+            (rb'[{"label": "\ud800"}]', {}, 400, "surrogates not allowed"),
             (zlib.compress(b"[1, 2, 3]")[:-6], {"Content-Encoding": "deflate"}, 400, "ends too early"),
             (zlib.compress(bytes(70 << 20)), {"Content-Encoding": "deflate"}, 413, "at most 64 MiB"),
             (b"[]", {"Content-Encoding": "br"}, 415, "Content-Encoding must be"),
@@ -439,6 +450,36 @@ class TestRefusals:
             assert reply.status_code == 404
             assert reply.json()["error_code"] == 404
         assert web.put("problems/", content=b"x").status_code == 405
+
+    @pytest.mark.parametrize(
+        ("method", "path", "body", "reason"),
+        [
+            ("GET", "problems/?id=a&timeout=nan", b"", "timeout must be a number"),
+            ("GET", f"problems/?max_results={'0' * 5000}", b"", "max_results must be"),
+            ("DELETE", "problems/", rb'["\ud800"]', "surrogates not allowed"),
+            ("PUT", f"bqm/multipart/a/part/{'9' * 5000}", b"abcd", "number of a part must be"),
+            ("PUT", "bqm/multipart/a/part/x", b"abcd", "number of a part must be"),
+        ],
+    )
+    def test_what_a_query_names_is_checked(
+        self, web: httpx.Client, method: str, path: str, body: bytes, reason: str
+    ) -> None:
+        reply = web.request(method, path, content=body)
+        assert reply.status_code == 400
+        assert reason in reply.json()["error_msg"]
+
+    def test_numbers_of_thousands_of_digits_are_numbers(self, node: RunningNode, web: httpx.Client) -> None:
+        assert web.get(f"problems/?max_results={'9' * 5000}").status_code == 200
+        [state] = submitted(web, job(node, params={"annealing_time": 10**400}))
+        assert "annealing_time must be a finite number" in state["error_msg"]
+
+    def test_an_uploaded_model_whose_indices_point_anywhere_is_refused(self, web: httpx.Client) -> None:
+        with dimod.BinaryQuadraticModel({}, {(0, 1): 1.0, (1, 2): 1.0}, 0.0, "BINARY").to_file() as file:
+            content = bytearray(file.read())
+        content[-12:-8] = (10**6).to_bytes(4, "little")  # dimod itself would end the node
+        [state] = submitted(web, hybrid_job(web, bytes(content)))
+        assert "its indices point outside of the model" in state["error_msg"]
+        assert web.get("solvers/remote/").status_code == 200
 
     def test_uploads_are_checked(self, web: httpx.Client) -> None:
         def refused(reply: httpx.Response, status: int, reason: str) -> None:
@@ -467,12 +508,7 @@ class TestRefusals:
 
     def test_a_hybrid_job_keeps_to_the_time_limits(self, node: RunningNode, web: httpx.Client) -> None:
         with dimod.BinaryQuadraticModel({"a": 1.0}, {}, "BINARY").to_file() as file:
-            content = file.read()
-        identity = web.post("bqm/multipart", json={"size": len(content)}).json()["id"]
-        web.put(f"bqm/multipart/{identity}/part/1", content=content)
-        md5 = hashlib.md5
-        web.post(f"bqm/multipart/{identity}/combine", json={"checksum": md5(md5(content).digest()).hexdigest()})
-        hybrid = {"solver": "hqml_hybrid_bqm", "type": "bqm", "data": {"format": "ref", "data": identity}}
+            hybrid = hybrid_job(web, file.read())
         for params, reason in [
             ({"time_limit": 0.5}, "time_limit must be 1 to 86400 s for 1 variables, found 0.5"),
             ({"time_limit": 1e6}, "time_limit must be 1 to 86400 s"),

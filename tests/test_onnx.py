@@ -29,7 +29,7 @@ from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, Stan
 from sklearn.svm import SVC
 
 from hqml.cli import main
-from hqml.errors import DataError, FormatError, HqmlError, ParameterError
+from hqml.errors import DataError, FormatError, HqmlError, LibraryMissing, ParameterError
 from hqml.model_file import load_model, save_model
 from hqml.svm import (
     LocalQuboSVC,
@@ -45,7 +45,7 @@ from hqml.svm import (
 onnx = pytest.importorskip("onnx", reason="ONNX models need 'hqml[onnx]'")
 onnxruntime = pytest.importorskip("onnxruntime", reason="ONNX models need 'hqml[onnx]'")
 
-from hqml.onnx_model import OnnxMissing, OnnxModel, load_onnx, to_onnx  # noqa: E402
+from hqml.onnx_model import OnnxModel, load_onnx, to_onnx  # noqa: E402
 from hqml.onnx_model.machines import _groups  # noqa: E402
 
 CANCER, DIABETES = (tuple(part[:200] for part in read(return_X_y=True)) for read in (load_breast_cancer, load_diabetes))
@@ -502,7 +502,7 @@ class TestWhatIsRefused:
     @pytest.mark.parametrize("name", ["onnx", "onnxruntime"])
     def test_a_missing_library_names_the_extra(self, svc: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, name, None)
-        with pytest.raises(OnnxMissing, match=rf"need {name}, .* pip install 'hqml\[onnx\]'") as caught:
+        with pytest.raises(LibraryMissing, match=rf"needs {name}, .* pip install 'hqml\[onnx\]'") as caught:
             to_onnx(svc)
         assert isinstance(caught.value, HqmlError)
         assert isinstance(caught.value, ImportError)
@@ -587,6 +587,22 @@ class TestLoading:
                 one.value = value
         self.refused(tmp_path, model.SerializeToString(), message)
 
+    def test_metadata_that_are_no_text_are_refused(self, model: Any, tmp_path: Path) -> None:
+        content = model.SerializeToString().replace(b"hqml_version", b"hqml\xffversion")
+        self.refused(tmp_path, content, "its metadata are damaged")
+
+    def test_a_graph_that_does_not_run_is_told_when_it_is_used(
+        self, model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def run(*_: Any) -> None:
+            raise RuntimeError("Non-zero status code returned\nin detail")
+
+        (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
+        loaded = load_onnx(tmp_path / "m.onnx")
+        monkeypatch.setattr(loaded._session, "run", run)
+        with pytest.raises(FormatError, match=r"m.onnx: does not run \(Non-zero status code returned\)"):
+            loaded.predict(MOONS[0][:3])
+
     def test_lengths_that_do_not_fit_are_found_when_it_is_loaded(self, tmp_path: Path) -> None:
         """They pass onnx.checker, which is why `to_onnx` runs what it writes."""
         model = to_onnx(QuboSVC(**SVMS).fit(*MOONS), precision="single")
@@ -607,7 +623,7 @@ class TestLoading:
     ) -> None:
         (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
         monkeypatch.setitem(sys.modules, "onnxruntime", None)
-        with pytest.raises(OnnxMissing, match=r"need onnxruntime, .* pip install 'hqml\[onnx\]'"):
+        with pytest.raises(LibraryMissing, match=r"needs onnxruntime, .* pip install 'hqml\[onnx\]'"):
             load_onnx(tmp_path / "m.onnx")
 
 

@@ -85,6 +85,13 @@ class TestSvmDual:
             model = svm_dual(np.eye(2), [1, -1], n_bits=3, C=C)
             np.testing.assert_allclose(model.multipliers(ones) * abs(model.scale), [expected])
 
+    def test_what_is_not_given_is_as_published(self) -> None:
+        kernel, labels = rbf(np.array([[0.0], [1.0]]), 1.0), np.array([1, -1])
+        Q = published_matrix(kernel, labels, 2, 2.0, 1.0)
+        expected = [x @ Q @ x for x in all_states(4).astype(float)]
+        np.testing.assert_allclose(svm_dual(kernel, labels).energies(all_states(4)), expected, atol=1e-12)
+        np.testing.assert_array_equal(digit_weights(3), [1, 2, 4])
+
     def test_two_opposite_points_become_support_vectors(self) -> None:
         """k = 0 between them, so the dual is a_1^2/2 + a_2^2/2 - a_1 - a_2, lowest at a = (1, 1): energy -1."""
         model = svm_dual(np.eye(2), [1, -1], n_bits=2)

@@ -4,6 +4,7 @@ import itertools
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from time import perf_counter
 from typing import Any
 
@@ -204,6 +205,11 @@ class TestRoundTrips:
         gram = np.eye(3, dtype=np.float32)
         assert np.shares_memory(GramQubo(gram, [1, 2]).gram, gram)
 
+    def test_beside_a_float32_gram_matrix_all_else_is_float64(self) -> None:
+        single = np.ones(2, dtype=np.float32)
+        qubo = GramQubo(np.eye(2, dtype=np.float32), single, linear=np.eye(2, dtype=np.float32), scale=single)
+        assert qubo.weights.dtype == qubo.linear.dtype == qubo.scale.dtype == np.float64
+
     def test_a_dense_matrix_is_copied_and_keeps_float32(self) -> None:
         matrix = np.eye(3, dtype=np.float32)
         qubo = DenseQubo(matrix)
@@ -211,10 +217,80 @@ class TestRoundTrips:
         assert qubo.matrix.dtype == np.float32
         assert qubo.energies([1, 0, 0]) == [1]
 
+    def test_halves_of_single_precision_add_up_in_double(self) -> None:
+        large, small = np.float32(1.0), np.float32(1e-9)
+        qubo = DenseQubo(np.array([[0, large], [small, 0]], np.float32))
+        whole = float(large) + float(small)
+        assert qubo.energies([1, 1]) == [whole]
+        assert qubo.to_sparse().energies([1, 1]) == [whole]
+        assert qubo.to_bqm().energy({0: 1, 1: 1}) == whole
+
     def test_a_bqm_of_few_couplings_becomes_sparse_and_one_of_many_dense(self) -> None:
         ring = dimod.BinaryQuadraticModel({}, {(i, (i + 1) % 20): 1.0 for i in range(20)}, 0.0, "BINARY")
         assert as_qubo(ring).form == "sparse"
         assert as_qubo(dimod.generators.ran_r(1, 8, seed=0)).form == "dense"
+
+    def test_numbers_in_another_order_stay_with_their_variables(self) -> None:
+        qubo = as_qubo(dimod.BinaryQuadraticModel({1: 5.0, 0: -1.0}, {}, 0.0, "BINARY"))
+        assert dict(zip(qubo.labels, qubo.energies([[1, 0], [0, 1]]), strict=True)) == {1: 5.0, 0: -1.0}
+
+    @pytest.mark.parametrize("names", ["ab", "abcd"], ids=["dense", "sparse"])
+    def test_dimods_exact_numbers_are_taken(self, names: str) -> None:
+        """Its DictBQM keeps what it is given."""
+        linear = dict.fromkeys(names, 0) | {"a": Fraction(1, 4), "b": 2}
+        qubo = as_qubo(dimod.DictBQM(linear, {"ab": Fraction(1, 2)}, Fraction(1, 8), "BINARY"))
+        states = np.zeros((2, len(names)))
+        states[:, 0], states[1, 1] = 1, 1
+        assert qubo.energies(states).tolist() == [0.375, 2.875]
+
+    def test_few_couplings_are_less_than_three_tenths_of_the_pairs(self) -> None:
+        """Twenty variables have 190 pairs."""
+        names = "abcdefghijklmnopqrst"
+        pairs = list(itertools.combinations(names, 2))
+        fewer, as_many = (
+            as_qubo(dimod.BinaryQuadraticModel(dict.fromkeys(names, 0.0), dict.fromkeys(some, 1.0), 0.0, "BINARY"))
+            for some in (pairs[:56], pairs[:57])
+        )
+        assert (fewer.form, as_many.form) == ("sparse", "dense")
+        assert list(fewer.labels) == list(as_many.labels) == list(names)
+
+    def test_labels_are_plain_numbers_and_the_usual_ones_a_range(self) -> None:
+        given = DenseQubo(np.eye(2), labels=np.array([7, 4]))  # type: ignore[arg-type]
+        assert [(type(label), label) for label in given.labels] == [(int, 7), (int, 4)]
+        assert DenseQubo(np.eye(2), labels=[0, 1]).labels == range(2)
+
+    def test_matrices_are_kept_row_by_row_as_solvers_read_them(self) -> None:
+        columns = np.asfortranarray(np.eye(3))
+        assert DenseQubo(columns).matrix.flags.c_contiguous
+        assert GramQubo(columns, [1]).gram.flags.c_contiguous
+
+    def test_a_problem_is_asked_for_its_model(self) -> None:
+        class Cost:
+            def to_qubo(self) -> dict[tuple[str, str], float]:
+                return {("a", "a"): 3.0}
+
+        assert as_qubo(Cost()).energies([1]) == [3]
+
+    def test_every_form_gives_its_labels_to_every_other(self) -> None:
+        names = ["a", "b", "c", "d"]
+        for qubo in (
+            DenseQubo(np.ones((4, 4)), labels=names),
+            SparseQubo(scipy.sparse.csr_array(np.ones((4, 4))), labels=names),
+            GramQubo(np.eye(2), [1.0, 2.0], labels=names),
+        ):
+            for form in (qubo.to_dense(), qubo.to_sparse(), as_qubo(qubo.to_bqm())):
+                assert list(form.labels) == names
+
+    def test_costs_of_digits_are_a_table_or_one_row(self) -> None:
+        table = [[1.0, 2.0, 4.0], [8.0, 16.0, 32.0]]
+        for linear in (table, np.ravel(table)):
+            np.testing.assert_array_equal(GramQubo(np.zeros((2, 2)), [1, 2, 4], linear=linear).linear, table)
+
+    def test_a_model_shows_its_form_and_size(self) -> None:
+        models = one_of_each(np.float64)
+        assert repr(models["dense"]) == "DenseQubo(4 variables)"
+        assert repr(models["sparse"]) == "SparseQubo(4 variables, 2 couplings)"
+        assert repr(models["gram"]) == "GramQubo(2 points x 2 digits)"
 
     @pytest.mark.parametrize("form", ["dense", "sparse", "gram"])
     def test_a_model_cannot_be_changed(self, form: str) -> None:
@@ -266,10 +342,10 @@ class TestSize:
 
 NAN = float("nan")
 MALFORMED: dict[str, tuple[Callable[[], object], str]] = {
-    "NaN": (lambda: DenseQubo([[NAN]]), "1 value.* NaN"),
+    "NaN": (lambda: DenseQubo([[NAN]]), "matrix holds 1 value.* NaN"),
     "infinity": (lambda: DenseQubo([[1, np.inf], [0, 0]]), "infinity"),
     "opposite infinities": (lambda: DenseQubo([[-np.inf, np.inf], [0, 0]]), "2 value.* infinity"),
-    "not square": (lambda: DenseQubo(np.zeros((2, 3))), r"square, \(n, n\), found shape \(2, 3\)"),
+    "not square": (lambda: DenseQubo(np.zeros((2, 3))), r"matrix must be square, \(n, n\), found shape \(2, 3\)"),
     "a vector": (lambda: DenseQubo([1.0, 2.0]), r"square, \(n, n\), found shape \(2,\)"),
     "three axes": (lambda: DenseQubo(np.zeros((2, 2, 2))), "square"),
     "complex": (lambda: DenseQubo([[1j]]), "complex.*real part"),
@@ -278,7 +354,7 @@ MALFORMED: dict[str, tuple[Callable[[], object], str]] = {
     "strings": (lambda: DenseQubo([["a"]]), "real numbers, found dtype <U1"),
     "objects": (lambda: DenseQubo([[None]]), "real numbers, found dtype object"),
     "ragged": (lambda: DenseQubo([[1, 2], [3]]), "rectangular"),
-    "repeated labels": (lambda: DenseQubo(np.eye(2), labels=["a", "a"]), r"distinct; repeated: \['a'\]"),
+    "repeated labels": (lambda: DenseQubo(np.eye(3), labels=["a", "b", "a"]), r"distinct; repeated: \['a'\]"),
     "repeated labels in an array": (lambda: DenseQubo(np.eye(2), labels=np.array([4, 4])), "distinct"),  # type: ignore[arg-type]
     "too few labels": (lambda: DenseQubo(np.eye(2), labels=["a"]), "1 labels for 2 variables"),
     "labels without a hash": (lambda: DenseQubo(np.eye(2), labels=[[0], [1]]), "hashable"),  # type: ignore[list-item]
@@ -287,28 +363,36 @@ MALFORMED: dict[str, tuple[Callable[[], object], str]] = {
     "ragged linear": (lambda: DenseQubo(np.eye(2), linear=[[1], [1, 2]]), "linear is not a rect"),  # type: ignore[list-item]
     "infinite offset": (lambda: DenseQubo(np.eye(2), offset=np.inf), "offset holds"),
     "vector offset": (lambda: DenseQubo(np.eye(2), offset=[1, 2]), "offset must be one number"),  # type: ignore[arg-type]
-    "sparse NaN": (lambda: SparseQubo(scipy.sparse.csr_array([[NAN]])), "NaN"),
-    "sparse not square": (lambda: SparseQubo(scipy.sparse.csr_array((2, 3))), "square"),
+    "sparse NaN": (lambda: SparseQubo(scipy.sparse.csr_array([[NAN]])), "matrix holds 1 value.* NaN"),
+    "sparse not square": (lambda: SparseQubo(scipy.sparse.csr_array((2, 3))), "matrix must be square"),
+    "sparse short linear": (
+        lambda: SparseQubo(scipy.sparse.eye_array(2), linear=[1]),
+        r"linear must have shape \(2,\)",
+    ),
+    "sparse infinite offset": (lambda: SparseQubo(scipy.sparse.eye_array(2), offset=np.inf), "offset holds"),
     "sparse complex": (lambda: SparseQubo(scipy.sparse.csr_array([[1j]])), "complex"),
     "sparse empty": (lambda: SparseQubo(scipy.sparse.csr_array((0, 0))), "empty"),
     "sparse vector": (lambda: SparseQubo(scipy.sparse.coo_array([1.0, 2.0])), "square"),
     "dense given as sparse": (lambda: SparseQubo(np.eye(2)), "use DenseQubo"),  # type: ignore[arg-type]
-    "gram not symmetric": (lambda: GramQubo([[1, 2], [3, 1]], [1]), "symmetric"),
+    "gram not symmetric": (lambda: GramQubo([[1, 2], [3, 1]], [1]), r"gram must be symmetric; use \(gram \+ gram.T\)"),
     "gram NaN": (lambda: GramQubo([[NAN]], [1]), "gram holds"),
-    "gram not square": (lambda: GramQubo(np.zeros((1, 2)), [1]), "square"),
-    "gram empty": (lambda: GramQubo(np.zeros((0, 0)), [1]), "empty"),
+    "gram not square": (lambda: GramQubo(np.zeros((1, 2)), [1]), "gram must be square"),
+    "gram empty": (lambda: GramQubo(np.zeros((0, 0)), [1]), "gram is empty"),
+    "NaN in weights": (lambda: GramQubo(np.eye(2), [1, NAN]), "weights holds"),
+    "infinite shift": (lambda: GramQubo(np.eye(2), [1], shift=np.inf), "shift holds"),
+    "gram infinite offset": (lambda: GramQubo(np.eye(2), [1], offset=np.inf), "offset holds"),
     "no digits": (lambda: GramQubo(np.eye(2), []), "one value a digit"),
     "a table of digits": (lambda: GramQubo(np.eye(2), [[1, 2]]), "one value a digit"),
     "gram linear transposed": (
         lambda: GramQubo(np.eye(2), [1, 2, 4], linear=np.zeros((3, 2))),
         r"linear must have shape \(2, 3\) or \(6,\), found \(3, 2\)",
     ),
-    "gram linear ragged": (lambda: GramQubo(np.eye(2), [1], linear=[[1], [1, 2]]), "rectangular"),  # type: ignore[list-item]
+    "gram linear ragged": (lambda: GramQubo(np.eye(2), [1], linear=[[1], [1, 2]]), "linear is not a rect"),  # type: ignore[list-item]
     "gram scale short": (lambda: GramQubo(np.eye(2), [1], scale=[1]), r"scale must have shape \(2,\)"),
     "gram labels count digits": (lambda: GramQubo(np.eye(2), [1, 2], labels=[0, 1]), "2 labels for 4 variables"),
     "states too short": (lambda: DenseQubo(np.eye(2)).energies([1]), r"states must have shape \(reads, 2\)"),
     "spins for states": (lambda: DenseQubo(np.eye(2)).energies([-1, 1]), "zeros and ones"),
-    "states ragged": (lambda: DenseQubo(np.eye(2)).energies([[1, 0], [1]]), "rectangular"),  # type: ignore[list-item]
+    "states ragged": (lambda: DenseQubo(np.eye(2)).energies([[1, 0], [1]]), "states is not a rect"),  # type: ignore[list-item]
     "mapping not of pairs": (lambda: as_qubo({0: 1.0}), "mapping must be"),
     "mapping of words": (lambda: as_qubo({("a", "b"): "much"}), "mapping must be"),
     "mapping NaN": (lambda: as_qubo({(0, 1): NAN}), "NaN"),

@@ -27,7 +27,7 @@ from hqml.backend import Backend
 from hqml.errors import BackendError, DataError, ParameterError, UnknownBackend
 from hqml.problems.svm_bias import post_selection_bias, support_bias
 from hqml.svm import BiasWarning, DegenerateWarning, QuboSVC, QuboSVCEnsemble, SaturationWarning, SVCSliceEnsemble
-from hqml.svm._aggregate import best_weights, boltzmann_weights, mean_weights, validation_weights
+from hqml.svm._aggregate import best_weights, boltzmann_weights, mean_weights, validation_weights, weights
 from hqml.testing import RecordingBackend
 
 X_MOONS, Y_MOONS = make_moons(60, noise=0.2, random_state=0)
@@ -163,6 +163,20 @@ def test_equal_energies_weigh_the_same() -> None:
     np.testing.assert_allclose(boltzmann_weights(np.zeros(4)), 0.25)
 
 
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("mean", [1 / 3, 1 / 3, 1 / 3]),
+        ("best", [1, 0, 0]),
+        ("boltzmann", np.exp([0, -1, -2]) / np.exp([0, -1, -2]).sum()),
+        ("validation", [0, 0.5, 0.5]),
+    ],
+)
+def test_each_rule_has_its_weights(rule: str, expected: Any) -> None:
+    found = weights(rule, np.array([5.0, 6.0, 7.0]), lambda: np.array([0.5, 0.9, 0.9]))
+    np.testing.assert_allclose(found, expected)
+
+
 def test_validation_weights_keep_those_that_score_best() -> None:
     np.testing.assert_allclose(validation_weights(np.array([0.5, 0.9, 0.9, 0.1])), [0, 0.5, 0.5, 0])
 
@@ -229,6 +243,13 @@ def test_post_selection_of_equal_scores_follows_the_heavier_class() -> None:
     assert post_selection_bias(np.full(3, 2.0), signs, np.array([2.0, 1.0, 1.0])) is None
 
 
+def test_a_threshold_outside_of_all_scores_lies_half_their_range_away_and_at_least_one() -> None:
+    scores, signs, weights = np.array([0.0, 4.0, 10.0]), np.array([1.0, -1.0, 1.0]), np.array([3.0, 1.0, 3.0])
+    assert post_selection_bias(scores, signs, weights) == 5.0
+    assert post_selection_bias(scores, -signs, weights) == -15.0
+    assert post_selection_bias(scores / 10, signs, weights) == 1.0
+
+
 @given(st.lists(st.tuples(st.integers(-5, 5), st.sampled_from([-1.0, 1.0])), min_size=2, max_size=9))
 def test_no_other_threshold_classifies_more_rightly(points: list[tuple[int, float]]) -> None:
     scores, signs = (np.array(column, dtype=float) for column in zip(*points, strict=True))
@@ -292,6 +313,28 @@ def test_decision_values_stay_near_the_twins(kernel: Any, C: float, xi: float) -
     model = QuboSVC(kernel=kernel, C=C, xi=xi, n_bits=4, gamma=0.05, coef0=0.1, random_state=0).fit(X, y)
     twin = model.classical_twin().fit(X, y)
     assert np.corrcoef(model.decision_function(X), twin.decision_function(X))[0, 1] > 0.99
+
+
+@pytest.mark.parametrize(
+    ("kernel", "by_hand"),
+    [
+        ("poly", lambda a, b: (0.5 * a @ b.T + 1) ** 2),
+        ("sigmoid", lambda a, b: np.tanh(0.5 * a @ b.T + 1)),
+        ("linear", lambda a, b: a @ b.T),
+        (laplacian_kernel, laplacian_kernel),
+    ],
+)
+def test_a_kernel_has_the_parameters_given(kernel: Any, by_hand: Any) -> None:
+    model = quick(kernel=kernel, gamma=0.5, degree=2, coef0=1, bias="zero").fit(X_MOONS, Y_MOONS)
+    expected = by_hand(X_MOONS[:5], model.support_vectors_) @ model.dual_coef_[0]
+    np.testing.assert_allclose(model.decision_function(X_MOONS[:5]), expected)
+
+
+def test_gamma_is_of_the_features_where_a_kernel_has_use_for_it() -> None:
+    """Automatic: one over their number. Where the kernel is given, as a function or a matrix, it is one."""
+    assert quick(gamma="auto").fit(X_MOONS, Y_MOONS).gamma_ == 1 / 2
+    assert quick(kernel=laplacian_kernel).fit(X_MOONS, Y_MOONS).gamma_ == 1
+    assert quick(kernel="precomputed").fit(rbf_kernel(X_MOONS), Y_MOONS).gamma_ == 1
 
 
 def test_a_precomputed_kernel_gives_what_the_kernel_itself_gives() -> None:
@@ -408,6 +451,12 @@ def test_the_twin_has_equal_parameters() -> None:
     assert model.gamma_ == pytest.approx(1 / (2 * X_MOONS.var()))
     with pytest.raises(NotFittedError):
         quick().classical_twin()
+
+
+@pytest.mark.parametrize(("kernel", "gamma"), [("rbf", 0.7), ("poly", 0.7), ("sigmoid", 0.7), ("linear", "scale")])
+def test_the_twin_has_the_gamma_that_its_kernel_uses(kernel: str, gamma: Any) -> None:
+    twin = quick(kernel=kernel, gamma=0.7).fit(X_MOONS, Y_MOONS).classical_twin()
+    assert (twin.kernel, twin.gamma) == (kernel, gamma)
 
 
 def test_the_twin_of_many_classes_is_one_vs_rest() -> None:

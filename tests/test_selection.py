@@ -131,6 +131,16 @@ class TestExactlyK:
         margin = 0.03 * (max(np.abs(linear).max(), np.abs(off_diagonal).max()) or 1.0)
         assert lowest_price(linear, off_diagonal, k)[1] <= (plain + margin) * (1 + 1e-4) + 1e-9
 
+    @pytest.mark.parametrize(("k", "tilt"), [(1, 3), (2, 9)])
+    def test_tilt_and_price_by_hand(self, k: int, tilt: float) -> None:
+        """Three variables, each two worth -6: R_2 = 6, R_3 = 12, A_0 = 0, A_1 = -6.
+
+        k = 1: the least of max(6 - t, (12 - t) / 3, t). k = 2: of max(12 - t, t / 3, t - 6). The margin is .03 * 6.
+        """
+        couplings = 6.0 * np.eye(3) - 6
+        assert lowest_price(np.zeros(3), couplings, k) == pytest.approx((tilt, 3 + 0.18), abs=1e-3)
+        assert lowest_price(np.zeros(3), np.zeros((3, 3)), k) == (0, 0.03)
+
     def test_shares_change_the_price_alone(self) -> None:
         linear, couplings = np.array([-1.0, -2, -3]), np.ones((3, 3))
         states = all_states(3)
@@ -219,6 +229,21 @@ class TestFormula:
                 relevance = np.mean([mutual_info_score(codes[:, i], y) for i in chosen])
                 pairs = [mutual_info_score(codes[:, i], codes[:, j]) for i in chosen for j in chosen if i != j]
                 assert 2 / k * model.energies(x)[0] == pytest.approx(sum(pairs) / k**2 - relevance, abs=1e-9)
+
+    def test_at_zero_redundancy_alone_counts_and_at_one_relevance(self) -> None:
+        redundancy = np.array([[0.0, 1, 2], [1, 0, 4], [2, 4, 0]])
+        pairs = np.array([[1, 1, 0], [1, 0, 1], [0, 1, 1]])
+        for alpha, expected in ((0, [1, 2, 4]), (1, [-3, -5, -6])):
+            [model] = feature_selection([1.0, 2.0, 4.0], redundancy, 2, alpha=alpha)
+            np.testing.assert_allclose(model.energies(pairs), expected, atol=1e-9)
+
+    def test_a_smaller_share_of_the_price_makes_other_numbers_cheaper(self) -> None:
+        redundancy = np.abs(np.corrcoef(X_WINE[:, :5], rowvar=False))
+        whole, half = feature_selection(np.arange(5.0), redundancy, 2, shares=(1.0, 0.5))
+        states = all_states(5)
+        saved, exact = whole.energies(states) - half.energies(states), states.sum(axis=1) == 2
+        np.testing.assert_allclose(saved[exact], 0, atol=1e-12)
+        assert (saved[~exact] > 0).all()
 
     def test_at_one_half_correlation_is_d_waves_default(self) -> None:
         """Absolute correlations in full, its diagonal -2 a k |corr(x_i, y)| with a = 1/2: 2 k times ours."""

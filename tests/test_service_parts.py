@@ -9,10 +9,11 @@ import pytest
 
 from hqml.errors import AccessDenied, FormatError, ParameterError
 from hqml.qubo import DenseQubo
+from hqml.secrets import HIDDEN
 from hqml_ocean.cloud import kept
 from hqml_ocean.cloud.access import Access, is_loopback
 from hqml_ocean.cloud.kept import Answer
-from hqml_ocean.cloud.secrets import HIDDEN, guard, hide
+from hqml_ocean.cloud.secrets import guard, hide
 
 
 @pytest.fixture(autouse=True)

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
-from hqml.errors import FormatError
-from hqml.specs import SpecsMissing, open_spec, read_spec
+from hqml.errors import FormatError, LibraryMissing
+from hqml.specs import open_spec, read_spec
 from hqml.specs.model import Spec
 from hqml.specs.nodes import read_yaml
 
@@ -230,5 +230,5 @@ def test_a_missing_library_is_named_with_its_extra(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: str
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, library, None)
-    with pytest.raises(SpecsMissing, match=rf"YAML files need {library}, .* run: pip install 'hqml\[specs\]'"):
+    with pytest.raises(LibraryMissing, match=rf"reading YAML needs {library}, .* run: pip install 'hqml\[specs\]'"):
         read_spec(written(tmp_path, "name: x\n"), Drawing)

@@ -230,6 +230,15 @@ WRONG: dict[str, tuple[str, str]] = {
     "seeds of text": (LEAST + "seeds: many\n", "3: seeds: the number of seeds must be a whole number"),
     "a negative seed": (LEAST + "seeds: [1, -1]\n", "3: seeds[1]: must be greater than or equal to 0, found -1"),
     "no reads": (LEAST + "reads: 0\n", "3: reads: must be greater than or equal to 1, found 0"),
+    "seeds without end": (
+        LEAST + "seeds: 9223372036854775808\n",
+        "3: seeds: the number of seeds must be at most 100000",
+    ),
+    "a grid without end": (
+        LEAST.replace("[cpu]", "[{backend: cpu, grid: {" + ", ".join(f"a{n}: [1, 2]" for n in range(40)) + "}}]"),
+        "2: solvers[0].grid: the grid has 1099511627776 combinations, at most 100000 are taken",
+    ),
+    "a target of no size": (LEAST + f"target: {'9' * 400}\n", "3: target: target must be best, a number, or a share"),
     "no target": (LEAST + "target: worst\n", "3: target: target must be best, a number, or a share"),
     "a target of a problem": (
         of("{file: square.mc, target: 0%}"),

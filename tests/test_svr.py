@@ -34,6 +34,7 @@ from hqml.model_file import load_model, save_model
 from hqml.problems.svr_bias import least_loss_bias, tube_edge_bias
 from hqml.problems.svr_dual import svr_dual
 from hqml.svm import BiasWarning, DegenerateWarning, QuboSVR, SaturationWarning
+from hqml.svm._regression import _held_out_scores
 
 RNG = np.random.default_rng(0)
 X_WAVE = RNG.uniform(-3, 3, (60, 1))
@@ -133,6 +134,11 @@ class TestSvrDual:
         energies = model.energies(states)
         assert energies.min() == -1.5
         np.testing.assert_array_equal(model.multipliers(states[energies.argmin()]), [[2.0]])
+
+    def test_what_is_not_given_is_a_tube_of_a_tenth_and_two_digits_of_base_two(self) -> None:
+        kernel, states = rbf_kernel(X_WAVE[:2]), all_states(8)
+        said = svr_dual(kernel, [1.0, -2.0], n_bits=2, base=2, epsilon=0.1, xi=1, C=3)
+        np.testing.assert_array_equal(svr_dual(kernel, [1.0, -2.0]).energies(states), said.energies(states))
 
     def test_all_digits_of_one_sign_are_the_limit(self) -> None:
         for C, limit in ((None, 7), (0.7, 0.7)):
@@ -328,6 +334,7 @@ def test_fitted_arrays_have_the_shapes_of_a_scikit_learn_svr() -> None:
     assert np.abs(model.alpha_).max() <= model.C_ * (1 + 1e-12)
     np.testing.assert_array_equal(model.dual_coef_[0], model.alpha_[model.support_])
     assert set(model.timing_) == {"kernel", "build", "solve", "decode", "total"}
+    assert all(0 <= seconds <= model.timing_["total"] for seconds in model.timing_.values())
     assert model.sampleset_.info["backend"] == "cpu"
     assert model.energies_[0] == model.sampleset_.first.energy
     assert len(model.sampleset_.variables) == 60 * 2 * 2
@@ -375,6 +382,14 @@ def test_held_out_samples_have_no_multiplier_and_choose_the_solution() -> None:
     assert len(held) >= 15
     steps = model.alpha_ / (model.C_ / 3)
     np.testing.assert_allclose(steps, np.round(steps), atol=1e-9)  # one solution, not a mean of several
+
+
+def test_a_solution_is_judged_by_its_mean_squared_error_on_what_was_held_out() -> None:
+    """Held out are the last two, with targets 3 and -3: of no multipliers 9 + 9, of (1, -1) an error of 1 each."""
+    gram = np.array([[0.0, 0, 2, 0], [0, 0, 0, 4], [2, 0, 0, 0], [0, 4, 0, 0]])
+    solutions, targets = np.array([[0.0, 0, 0, 0], [1, -1, 0, 0]]), np.array([0.0, 0, 3, -3])
+    found = _held_out_scores(solutions, gram, targets, np.arange(2), 0.1, quick(bias="zero")._settings())
+    np.testing.assert_allclose(found, [-9, -1])
 
 
 @pytest.mark.parametrize(

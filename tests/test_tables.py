@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hqml.errors import DataError, FormatError
+from hqml.errors import DataError, FormatError, LibraryMissing
 from hqml.tables import as_labels, read_table
 
 X = np.array([[1.5, -2.0], [0.0, 4.0], [3.0, 1e-3]])
@@ -104,6 +105,23 @@ def test_libsvm_text_for_a_model_has_as_many_features_as_the_model(tmp_path: Pat
     assert from_zero.X.tolist() == [[0, 0, 4], [0, 1, 0]]
 
 
+def test_libsvm_text_with_an_index_of_a_billion_costs_no_memory(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match="1 rows of 152463965 features do not fit"):
+        read_table(text(tmp_path / "t.svm", "-1 152463965:51\n"))
+
+
+def test_a_damaged_npz_is_told(tmp_path: Path) -> None:
+    np.savez(tmp_path / "t.npz", X=np.eye(2), y=np.array(["a", "b"]))
+    whole = (tmp_path / "t.npz").read_bytes()
+    np.savez(tmp_path / "words.npz", X=np.eye(2), y=np.full(2, 0x7FFFFFFF, np.uint32).view("U1"))
+    with pytest.raises(FormatError, match=r"words\.npz: y is damaged"):
+        read_table(tmp_path / "words.npz")
+    for place in range(0, len(whole), 3):
+        (tmp_path / "t.npz").write_bytes(whole[:place] + b"(" + whole[place + 1 :])
+        with contextlib.suppress(FormatError):
+            read_table(tmp_path / "t.npz")
+
+
 def test_npz_holds_x_and_y_and_other_labels_by_name(tmp_path: Path) -> None:
     path = tmp_path / "t.npz"
     np.savez(path, X=X.astype(np.float32), y=np.array(Y), other=np.array([[1.0], [2.0], [1.0]]))
@@ -127,7 +145,7 @@ def test_parquet_is_a_table_like_the_others(tmp_path: Path) -> None:
 def test_parquet_without_its_libraries_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pandas", None)
     (tmp_path / "t.parquet").write_bytes(b"PAR1 and so on")
-    with pytest.raises(FormatError, match=r"pip install 'hqml\[tables\]'"):
+    with pytest.raises(LibraryMissing, match=r"pip install 'hqml\[tables\]'"):
         read_table(tmp_path / "t.parquet", label="class")
 
 

@@ -13,12 +13,12 @@ import numpy as np
 from hqml.backend import Capabilities, Usage, drawn_seed
 from hqml.errors import ParameterError
 from hqml.options import whole_number
+from hqml.processes import processors
 from hqml.qubo import Qubo
 from hqml.samples import to_sampleset
 from hqml_cpu.flips import flip_model
 from hqml_cpu.methods import Run, Wanted, written_out
 from hqml_cpu.replicas import BlockReplicas
-from hqml_cpu.runner import available_threads
 from hqml_cpu.search import sample_once, search
 
 
@@ -92,7 +92,7 @@ class CpuBackend:
             raise ParameterError("a checkpoint needs a seed, to find the same run again; give seed=")
         if threads is not None:
             whole_number("threads", threads)
-        threads, seed = threads or self.threads or available_threads(), drawn_seed(seed)
+        threads, seed = threads or self.threads or len(processors()), drawn_seed(seed)
         wanted = Wanted(method, reads, seed, num_sweeps, beta_range, rank)
         if not qubos:
             return []
@@ -133,7 +133,7 @@ class CpuBackend:
             started = perf_counter()
             block.sweep(np.ones(2))
             seconds += (perf_counter() - started) / 2 * one.method.sweeps * len(one.tasks)
-        return Usage(seconds=seconds / (options.get("threads") or self.threads or available_threads()))
+        return Usage(seconds=seconds / (options.get("threads") or self.threads or len(processors())))
 
     def replicas(self, qubo: Qubo, count: int, *, seed: int) -> BlockReplicas:
         """Replicas to be swept by the caller, see `hqml.backend.ReplicaBackend`: whole vectors of a sparse model."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from hqml.errors import FormatError, ParameterError
 from hqml.files import check_writable, replacing
 from hqml.qubo import States
 from hqml.samples import version
+from hqml.untrusted import NUMPY_FAILS, read_json
 from hqml_cpu.schedule import Block, Model
 
 EVERY = 10.0
@@ -136,7 +136,7 @@ def _arrays(block: Block) -> dict[str, npt.NDArray[Any]]:
 def _read(path: Path, about: Mapping[str, Any]) -> dict[int, dict[str, npt.NDArray[Any]]]:
     try:
         with np.load(path, allow_pickle=False) as file:
-            found = json.loads(str(file[_ABOUT]))
+            found = read_json(str(file[_ABOUT]))
             if other := _difference(found, about):
                 raise ParameterError(
                     f"checkpoint {path} belongs to another run: {other}; repeat that call, or name another file"
@@ -149,7 +149,7 @@ def _read(path: Path, about: Mapping[str, Any]) -> dict[int, dict[str, npt.NDArr
             return saved
     except ParameterError:
         raise
-    except (OSError, ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+    except NUMPY_FAILS as error:
         raise FormatError(f"{path} is no checkpoint of hqml ({error}); name another file, or remove it") from error
 
 

@@ -6,7 +6,6 @@ checkpoint they are the same as well however often the run was interrupted.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -121,11 +120,6 @@ def run(
     if checkpoint is not None:
         checkpoint.write(now=True) if short or interrupted else checkpoint.remove()
     return Outcome(states, interrupted, cut_short=short and not interrupted)
-
-
-def available_threads() -> int:
-    """Processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _time_slots(tasks: Sequence[Task], threads: int, time_limit: float | None) -> float | None:

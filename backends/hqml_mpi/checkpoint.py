@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import secrets
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import numpy as np
 
 from hqml.errors import ParameterError
 from hqml.qubo import DenseQubo, GramQubo, Qubo
+from hqml.untrusted import NUMPY_FAILS, read_json
 from hqml_mpi.units import Found
 
 
@@ -57,9 +57,9 @@ class Checkpoint:
         try:
             # Opened here, since np.load leaves a damaged file open.
             with open(self._path(key), "rb") as stream, np.load(stream, allow_pickle=False) as file:
-                about = json.loads(str(file["about"]))
+                about = read_json(str(file["about"]))
                 return Found(packed=file["packed"], variables=about["variables"], info=about["info"])
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        except NUMPY_FAILS:
             return None
 
     def _path(self, key: str) -> Path:

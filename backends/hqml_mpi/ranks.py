@@ -20,6 +20,7 @@ import numpy as np
 
 from hqml.errors import BackendError, BackendUnavailable, HqmlError
 from hqml.files import take_over
+from hqml.processes import processors
 
 T = TypeVar("T")
 
@@ -225,11 +226,6 @@ def _end_of_process(ranks: Ranks, ends_here: bool) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(int(hasattr(sys, "last_value")))  # Python keeps here what it has ended on
-
-
-def processors() -> frozenset[int]:
-    """The processors that this process may use."""
-    return frozenset(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1))
 
 
 @contextmanager

@@ -12,9 +12,10 @@ import numpy as np
 
 from hqml.backend import Usage
 from hqml.errors import ParameterError
+from hqml.interruption import until_interrupted
 from hqml.qubo import Qubo
 from hqml.samples import states_of, to_sampleset
-from hqml_ocean.local import Clock, Progress, model_seed, random_state, run_until_interrupted, written_out
+from hqml_ocean.local import Clock, Progress, model_seed, random_state, written_out
 
 ScheduleType: TypeAlias = Literal["geometric", "linear"]
 """How the inverse temperature goes from hot to cold."""
@@ -115,7 +116,7 @@ class Batch(Generic[A]):
             models = len(self.qubos)
             return [self._one(index, seed, clock.share(models - index), show) for index in range(models)]
 
-        return run_until_interrupted(anneal_each, clock)
+        return until_interrupted(anneal_each, clock.interrupt)
 
     def estimate(self) -> Usage:
         """Time a few sweeps of each model and scale up."""

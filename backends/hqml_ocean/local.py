@@ -1,20 +1,18 @@
-"""What the samplers of dwave-samplers share here: seeds, a clock over the batch, and an end by Ctrl-C."""
+"""What the samplers of dwave-samplers share here: seeds, and a clock over the batch, which Ctrl-C stops."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from threading import Event, Thread
+from threading import Event
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import Any
 
 import dimod
 import numpy as np
 
 from hqml.errors import UnsupportedModel
 from hqml.qubo import Qubo, States
-
-T = TypeVar("T")
 
 LARGEST_SUM = 1e300
 """Largest sum of all |coefficients|: beyond it energies overflow within a few steps, and the tabu search of
@@ -69,35 +67,6 @@ class Progress:
     def __call__(self, model: int, reads: int) -> None:
         if self._report is not None:
             self._report((model + min(reads / self._reads, 1.0)) / self._models)
-
-
-def run_until_interrupted(work: Callable[[], T], clock: Clock) -> T:
-    """Run `work` to its end; Ctrl-C asks it, through the clock, to end early. A second Ctrl-C is raised at once.
-
-    The work has a thread of its own because a signal is seen only where the main thread runs Python: inside a sampler's
-    `interrupt_function` the KeyboardInterrupt would be raised in a callback of compiled code, which loses it.
-    """
-    done: list[T] = []
-    failed: list[BaseException] = []
-    finished = Event()
-
-    def run() -> None:
-        try:
-            done.append(work())
-        except BaseException as error:
-            failed.append(error)
-        finally:
-            finished.set()
-
-    Thread(target=run, name="hqml_ocean", daemon=True).start()
-    try:
-        finished.wait()
-    except KeyboardInterrupt:
-        clock.interrupt()
-        finished.wait()
-    if failed:
-        raise failed[0]
-    return done[0]
 
 
 def written_out(qubo: Qubo) -> dimod.BinaryQuadraticModel:

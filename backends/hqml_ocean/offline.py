@@ -11,10 +11,11 @@ import dimod
 
 from hqml.backend import Capabilities, Usage, drawn_seed
 from hqml.errors import ParameterError
+from hqml.interruption import until_interrupted
 from hqml.qubo import Qubo
 from hqml.samples import to_sampleset
 from hqml_ocean.embedded import PREFACTOR, REPAIR, Annealing, Repair
-from hqml_ocean.local import Clock, model_seed, random_state, run_until_interrupted
+from hqml_ocean.local import Clock, model_seed, random_state
 from hqml_ocean.plan import Plan, planned, programmed
 from hqml_ocean.results import STAND_IN, Done, samplesets
 
@@ -89,7 +90,7 @@ class QpuOfflineBackend:
             side_by_side=side_by_side,
         )
         plan = planned(qubos, self._chip(), reads, annealing, time_limit)
-        done = run_until_interrupted(lambda: self._done(plan, qubos, seed, clock, progress), clock)
+        done = until_interrupted(lambda: self._done(plan, qubos, seed, clock, progress), clock.interrupt)
         info: dict[str, Any] = {"stand_in": STAND_IN, "interrupted": clock.interrupted}
         found = samplesets(
             qubos, plan, done, backend="qpu-offline", seed=seed, seconds=perf_counter() - started, **info

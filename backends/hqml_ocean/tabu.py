@@ -13,17 +13,11 @@ import numpy as np
 
 from hqml.backend import Capabilities, Usage, drawn_seed
 from hqml.errors import ParameterError
+from hqml.interruption import until_interrupted
 from hqml.options import finite_number, whole_number
 from hqml.qubo import Qubo, States
 from hqml.samples import states_of, to_sampleset
-from hqml_ocean.local import (
-    Clock,
-    Progress,
-    model_seed,
-    random_state,
-    run_until_interrupted,
-    written_out,
-)
+from hqml_ocean.local import Clock, Progress, model_seed, random_state, written_out
 
 DEFAULT_RESTARTS = 3
 """Restarts of a read without `timeout`: one of 100 variables then takes about the 20 ms of dwave-samplers."""
@@ -103,7 +97,7 @@ class TabuBackend:
                 for index, qubo in enumerate(qubos)
             ]
 
-        return run_until_interrupted(search_each, clock)
+        return until_interrupted(search_each, clock.interrupt)
 
     def estimate(self, qubos: Sequence[Qubo], *, reads: int = 100, **options: Any) -> Usage:
         """Time one read of each model and scale up."""

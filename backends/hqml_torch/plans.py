@@ -10,7 +10,7 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 import torch
 
-from hqml.annealing import FLIP_SWEEPS, FLIPS, HEAT_BATH_SWEEPS, MULTIPLIERS
+from hqml.annealing import COLDEST, FLIP_SWEEPS, FLIPS, HEAT_BATH_SWEEPS, MULTIPLIERS
 from hqml.qubo import DenseQubo, GramQubo, SparseQubo, States
 from hqml_torch import devices, temperatures
 from hqml_torch.bifurcation import Bifurcation, Forces
@@ -73,7 +73,7 @@ class StackPlan:
         }
         if self.ranges is None:
             return {**told, "num_steps": steps}
-        hot, cold = (bound * self.stack.units[member] for bound in self.ranges[member])
+        hot, cold = (max(bound * self.stack.units[member], COLDEST) for bound in self.ranges[member])
         return {**told, "beta_range": (1 / hot, 1 / cold)}
 
 

@@ -33,10 +33,10 @@ def check_outputs(report: str | None, out: str | None) -> None:
     Raises:
         BadParameter: another suffix.
         FormatError: a file cannot be written.
-        CompareMissing: a library is not installed.
+        LibraryMissing: a library is not installed.
     """
-    from hqml.compare.libraries import check_installed
     from hqml.files import check_writable
+    from hqml.libraries import check_libraries
 
     for option, path, suffixes in (("--report", report, _PAGES), ("--out", out, _TABLES)):
         if path is None:
@@ -44,7 +44,7 @@ def check_outputs(report: str | None, out: str | None) -> None:
         if Path(path).suffix not in suffixes:
             raise click.BadParameter(f"{path!r} must end in {', '.join(suffixes)}", param_hint=option)
         check_writable(path)
-        check_installed(*suffixes[Path(path).suffix])
+        check_libraries(suffixes[Path(path).suffix], "comparing", "compare")
 
 
 _PAGES = {".html": ("pandas", "matplotlib", "jinja2")}
@@ -206,7 +206,7 @@ def _figure(figure: Estimate | None, *, span: bool) -> str | None:
 
 
 def _time(seconds: float) -> str | None:
-    from hqml.compare.words import duration
+    from hqml.display import duration
 
     return None if math.isnan(seconds) or seconds == 0 else duration(seconds)
 

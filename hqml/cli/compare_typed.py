@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hqml.cli.options import named_values, value_of
+from hqml.errors import ParameterError
 
 if TYPE_CHECKING:
     from hqml.compare.budget import Budget
@@ -19,10 +20,14 @@ if TYPE_CHECKING:
 
 def seeds(context: click.Context, parameter: click.Parameter, text: str) -> list[int]:
     """Read a number of seeds, or the seeds with commas between them."""
+    from hqml.compare.study import first_seeds
+
     try:
         found = [int(one) for one in text.split(",") if one.strip()]
         if found and min(found) >= 0 and ("," in text or found[0] > 0):
-            return found if "," in text else list(range(found[0]))
+            return found if "," in text else first_seeds(found[0])
+    except ParameterError as error:
+        raise click.BadParameter(str(error)) from error
     except ValueError:
         pass
     raise click.BadParameter(f"found {text!r}, write how many, or the seeds with commas between them, e.g. 0,1,2")

@@ -139,9 +139,10 @@ def _check_out(out: str) -> None:
         raise click.BadParameter(f"{out!r} must end in .skops, or in .onnx to be written as ONNX", param_hint="--out")
     check_writable(out)
     if is_onnx(out):
-        from hqml.onnx_model.libraries import TO_WRITE, check_installed
+        from hqml.libraries import check_libraries
+        from hqml.onnx_model.export import LIBRARIES
 
-        check_installed(TO_WRITE)
+        check_libraries(LIBRARIES, "an ONNX model", "onnx")
 
 
 def _save(out: str, model: Any, table: Table) -> None:

@@ -14,7 +14,7 @@ def loaded(path: str) -> Model:
 
     Raises:
         FormatError: there is no such file, it is damaged, or of another kind.
-        OnnxMissing: it is an ONNX file, and onnxruntime is not installed.
+        LibraryMissing: it is an ONNX file, and onnxruntime is not installed.
     """
     from hqml.errors import FormatError
     from hqml.model_file import Model
@@ -32,10 +32,10 @@ def of_any_kind(path: str) -> Model | Predictor:
     if not is_onnx(path):
         return load_model(path)
     from hqml.dl.exchange.metadata import is_described
-    from hqml.onnx_model.running import OnnxModel, session_of
+    from hqml.onnx_model.running import OnnxModel, metadata_of, session_of
 
     session = session_of(path)
-    if is_described(session.get_modelmeta().custom_metadata_map):
+    if is_described(metadata_of(session, path)):
         from hqml.dl.exchange.predictor import Predictor
 
         return Predictor(session, path)

@@ -82,11 +82,20 @@ def _by_estimator(
     source: Model, data: str, label: str | None, classes: str | None, out: str | None, as_json: bool
 ) -> dict[str, Any]:
     """What the command shows of a model of `hqml fit`."""
+    from hqml.display import first_line
+    from hqml.errors import DataError, HqmlError
+
     table = _table(source, data, label, classes)
-    predicted = source.estimator.predict(table.X)
     summary: dict[str, Any] = {"samples": len(table.X)}
-    if label is not None:
-        summary |= _scores(source, table)
+    try:
+        predicted = source.estimator.predict(table.X)
+        if label is not None:
+            summary |= _scores(source, table)
+    except (HqmlError, MemoryError):
+        raise
+    except Exception as error:  # of a damaged model anything may be missing, and steps of scikit-learn refuse data
+        reason = first_line(error)
+        raise DataError(f"the model cannot predict {data}: {reason}; is it whole, and are these its data?") from error
     summary["predicted"] = _overview(source, predicted)
     if out is not None:
         _write(out, source, table, predicted)

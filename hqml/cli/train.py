@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hqml.cli import show
-from hqml.cli.failures import Stopped
+from hqml.cli.failures import Stopped, say
 from hqml.cli.options import json_option
 from hqml.secrets import scrubbed
 
@@ -99,10 +99,18 @@ def command(
 
 
 def _show_task(task: Task, spec: str) -> None:
+    from hqml.dl.data.files import named
     from hqml.dl.defaults import completed
     from hqml.dl.results import task_text
+    from hqml.errors import FormatError
 
-    click.echo(task_text(completed(task, Path(spec).parent)), nl=False)
+    base = Path(spec).parent
+    click.echo(task_text(completed(task, base)), nl=False)
+    if task.data.file is not None:
+        try:
+            named(task.data, base)
+        except FormatError as missing:  # on a site, where the task may be meant to run, they may be there
+            say(f"note: {missing}")
 
 
 def _arguments(spec: str, out: str | None, pairs: Sequence[str]) -> list[str]:

@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING, Any
 from hqml.compare.columns import COLUMNS, Row, row_of
 from hqml.compare.goals import Goal, goals
 from hqml.compare.history import provenance
-from hqml.compare.libraries import check_installed
 from hqml.compare.outcome import Outcome
 from hqml.compare.paired import PairedTest, paired_tests
 from hqml.compare.summary import SUMMARY_COLUMNS, Estimates, estimates_of, grouped, summary_row
 from hqml.compare.verdicts import Entrant, Verdict, verdicts
 from hqml.compare.words import words
+from hqml.display import html_lines, html_section, html_table
 from hqml.errors import FormatError
 from hqml.files import check_writable, replacing
+from hqml.libraries import library
+from hqml.untrusted import read_json
 
 if TYPE_CHECKING:
     import pandas
@@ -32,6 +34,9 @@ TEXTS = frozenset(
 )
 FLAGS = frozenset(("reference", "reached"))
 COUNTS = frozenset(("seed", "reads", "variables", "qubos", "train_rows", "test_rows", "done", "failed"))
+
+_SAID = 6
+"""Sentences that a notebook shows."""
 
 
 class Comparison:
@@ -61,7 +66,7 @@ class Comparison:
         """A row a cell, columns `hqml.compare.columns.COLUMNS`.
 
         Raises:
-            CompareMissing: pandas is missing.
+            LibraryMissing: pandas is missing.
         """
         return _frame(self.rows(), COLUMNS)
 
@@ -70,7 +75,7 @@ class Comparison:
         """A row a problem and solver, columns `hqml.compare.summary.SUMMARY_COLUMNS`.
 
         Raises:
-            CompareMissing: pandas is missing.
+            LibraryMissing: pandas is missing.
         """
         return _frame(self.summary_rows(), SUMMARY_COLUMNS)
 
@@ -123,7 +128,7 @@ class Comparison:
 
         Raises:
             FormatError: another suffix, or it cannot be written.
-            CompareMissing: pandas, or for parquet pyarrow, is missing.
+            LibraryMissing: pandas, or for parquet pyarrow, is missing.
         """
         target = Path(path)
         if target.suffix not in (".csv", ".json", ".parquet"):
@@ -155,7 +160,7 @@ class Comparison:
         whole = Path(path).with_suffix(".json") if Path(path).suffix in (".csv", ".parquet") else Path(path)
         name = os.fspath(whole)
         try:
-            content = json.loads(whole.read_bytes())
+            content = read_json(whole.read_bytes())
         except OSError as error:
             raise FormatError(f"cannot read {name}: {error.strerror}") from error
         except ValueError as error:
@@ -174,7 +179,7 @@ class Comparison:
 
         Raises:
             FormatError: it cannot be written, or its name does not end in .html.
-            CompareMissing: pandas, matplotlib or jinja2 is missing.
+            LibraryMissing: pandas, matplotlib or jinja2 is missing.
         """
         from hqml.compare.report import write_report
 
@@ -186,6 +191,18 @@ class Comparison:
         head, *_ = self.words
         return f"<Comparison {self.description.get('name', '')!r}: {head}>"
 
+    def _repr_html_(self) -> str:
+        from hqml.compare.page.contents import summaries
+
+        tables = [
+            html_section(title, html_table(one.headings, [[cell.text for cell in row] for row in one.rows]))
+            for title, one in summaries(self, brief=True)
+        ]
+        said = self.words[:_SAID]
+        if len(said) < len(self.words):
+            said = [*said, f"{len(self.words) - len(said)} more sentences are in .words, all figures in .summary."]
+        return html_section(str(self.description.get("name") or "Comparison"), html_lines(said), *tables)
+
     @cached_property
     def _groups(self) -> dict[tuple[str, str], list[Outcome]]:
         return grouped(self.description, self.outcomes)
@@ -193,7 +210,7 @@ class Comparison:
 
 def _frame(rows: Sequence[Row], columns: Sequence[str]) -> pandas.DataFrame:
     """Texts as such, the rest as numbers or truth values, whatever is missing."""
-    check_installed("pandas")
+    library("pandas", "comparing", "compare")
     import pandas
 
     frame = pandas.DataFrame(rows, columns=list(columns))
@@ -210,7 +227,7 @@ def _frame(rows: Sequence[Row], columns: Sequence[str]) -> pandas.DataFrame:
 def _encoded(table: pandas.DataFrame, suffix: str) -> bytes:
     if suffix == ".csv":
         return table.to_csv(index=False).encode()
-    check_installed("pyarrow")
+    library("pyarrow", "comparing", "compare")
     stream = io.BytesIO()
     table.to_parquet(stream, index=False)
     return stream.getvalue()

@@ -42,10 +42,11 @@ def decision_map(model: Any, split: Split) -> dict[str, Any] | None:
     """
     if len(model.classes_) != 2 or split.X.shape[1] < 2:
         return None
-    plane = _Plane(split)
+    unit = " (standardised)" if split.scaled else ""
+    plane = Plane(split.X, [f"{name}{unit}" for name in split.features])
     shown = np.linspace(0, len(split.X_test) - 1, min(MOST_POINTS, len(split.X_test))).astype(int)
     points = plane.coordinates(split.X_test[shown])
-    x, y = _axes(np.concatenate([plane.coordinates(split.X), points]))
+    x, y = axes_around(np.concatenate([plane.coordinates(split.X), points]))
     grid = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
     decisions = decision_values(model, plane.rows(grid))
     if decisions is None:
@@ -66,13 +67,20 @@ def _rounded(values: Floats, axis: Floats) -> list[float]:
     return [round(float(value), digits) for value in values]
 
 
-class _Plane:
-    """Between points of the plane (n, 2) and rows (n, features)."""
+class Plane:
+    """Between points of a plane (n, 2) and rows (n, features): that of the first two principal components.
 
-    def __init__(self, split: Split) -> None:
-        unit = " (standardised)" if split.scaled else ""
-        self._components = None if split.X.shape[1] == 2 else PCA(2, svd_solver="full").fit(split.X)
-        self.names: Sequence[str] = [f"{name}{unit}" for name in split.features]
+    Args:
+        X: (rows, features), two features or more. Of two, the plane is that of the features.
+        features: their names.
+
+    Attributes:
+        names: of its two axes.
+    """
+
+    def __init__(self, X: Floats, features: Sequence[str]) -> None:
+        self._components = None if X.shape[1] == 2 else PCA(2, svd_solver="full").fit(X)
+        self.names: Sequence[str] = features
         if self._components is not None:
             shares = self._components.explained_variance_ratio_
             self.names = [
@@ -87,9 +95,9 @@ class _Plane:
         return points if self._components is None else np.asarray(self._components.inverse_transform(points))
 
 
-def _axes(points: Floats) -> tuple[Floats, Floats]:
-    """Of all points (n, 2), with a margin."""
+def axes_around(points: Floats, side: int = SIDE) -> tuple[Floats, Floats]:
+    """Positions along the two axes, (side,) each, around all points (n, 2) with a margin."""
     low, high = points.min(axis=0), points.max(axis=0)
     margin = MARGIN * np.where(high > low, high - low, 1.0)
-    x, y = np.linspace(low - margin, high + margin, SIDE).T
+    x, y = np.linspace(low - margin, high + margin, side).T
     return x, y

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 from hqml.compare.plain import plain_options
 from hqml.compare.study import Cell, LearningProblem, Solver
 from hqml.errors import FormatError
+from hqml.untrusted import read_json
 
 Status: TypeAlias = Literal["done", "failed"]
 
@@ -104,7 +105,7 @@ class Outcome:
             FormatError: it is no outcome, or one of another version.
         """
         try:
-            content = json.loads(text)
+            content = read_json(text)
             if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
                 raise FormatError(f"found no outcome of format {FORMAT}")
             known = {one.name for one in fields(cls)}

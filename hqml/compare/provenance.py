@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hqml.compare.energy_meter import counters, gpu_names
+from hqml.processes import processors
 
 PACKAGES = (
     *("hqml", "numpy", "scipy", "scikit-learn", "numba", "dimod", "dwave-samplers", "dwave-system"),
@@ -32,7 +33,7 @@ def machine() -> dict[str, Any]:
         (variables of the environment that are set), "energy" (names of counters that can be read), "versions".
     """
     threads = {name: os.environ[name] for name in THREADS if name in os.environ}
-    return {**_unchanging(), "cores": _cores(), "threads": threads}
+    return {**_unchanging(), "cores": len(processors()), "threads": threads}
 
 
 @lru_cache(maxsize=1)
@@ -68,10 +69,6 @@ def _processor(told: Path = Path("/proc/cpuinfo")) -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine()
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _memory() -> float | None:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from hqml.compare.figures import all_pictures
 from hqml.compare.figures.picture import MOST, slug
-from hqml.compare.libraries import check_installed
 from hqml.compare.page import contents
 from hqml.files import check_writable, replacing
+from hqml.libraries import check_libraries
 
 if TYPE_CHECKING:
     from hqml.compare.comparison import Comparison
@@ -34,9 +34,9 @@ def write_report(comparison: Comparison, path: str | os.PathLike[str]) -> None:
 
     Raises:
         FormatError: it cannot be written.
-        CompareMissing: matplotlib or jinja2 is missing.
+        LibraryMissing: matplotlib or jinja2 is missing.
     """
-    check_installed("matplotlib", "jinja2")
+    check_libraries(("matplotlib", "jinja2"), "comparing", "compare")
     check_writable(path)
     page = _page(comparison)
     with replacing(path) as file:

@@ -20,6 +20,7 @@ from hqml.compare.outcome import FORMAT, Outcome, labels_of
 from hqml.compare.study import Cell, Study
 from hqml.errors import FormatError
 from hqml.files import keep
+from hqml.untrusted import read_json
 
 _STUDY = "hqml study 1"
 
@@ -117,7 +118,7 @@ class Store:
         """
         path = self.path / "study.json"
         try:
-            found = json.loads(path.read_bytes())
+            found = read_json(path.read_bytes())
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
@@ -145,7 +146,7 @@ def _is_cut_off(text: str) -> bool:
     if not (whole.startswith(_BEGINNING) or _BEGINNING.startswith(whole)):
         return False
     try:
-        json.loads(text)
+        read_json(text)
     except ValueError:
         return True
     return False

@@ -19,7 +19,7 @@ from hqml.compare.plain import as_plain, plain_options
 from hqml.dispatch import AnyBackend
 from hqml.errors import ParameterError
 from hqml.io import LoadedModel
-from hqml.options import whole_number
+from hqml.options import is_finite, whole_number
 from hqml.secrets import without_secrets
 from hqml.tables import Table
 from hqml.tuning.fingerprint import told
@@ -237,7 +237,7 @@ def share_of_best(target: Target | None) -> float | None:
     """
     if target is None:
         return None
-    if isinstance(target, int | float) and not isinstance(target, bool) and math.isfinite(target):
+    if isinstance(target, int | float) and not isinstance(target, bool) and is_finite(target):
         return None
     if target == "best":
         return 1.0
@@ -246,12 +246,33 @@ def share_of_best(target: Target | None) -> float | None:
     except ValueError:
         share = float("nan")
     if not 0 < share <= 1:
-        raise ParameterError(f"target must be best, a number, or a share of the best such as 99%, found {target!r}")
+        raise ParameterError(f"target must be best, a number, or a share of the best such as 99%, found {target!r:.60}")
     return share
 
 
+MOST = 100_000
+"""Seeds of a study, or combinations of a grid: more than anybody computes, few enough to be written down."""
+
+
+def first_seeds(count: Any) -> list[int]:
+    """The seeds 0 to `count` - 1.
+
+    Raises:
+        ParameterError: it is no number of them, or too large.
+    """
+    if whole_number("the number of seeds", count) > MOST:
+        raise ParameterError(f"the number of seeds must be at most {MOST}, found {count!r:.60}")
+    return list(range(count))
+
+
 def grid_points(grid: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
-    """All combinations of {name: values}, the first name slowest; one empty one for an empty grid."""
+    """All combinations of {name: values}, the first name slowest; one empty one for an empty grid.
+
+    Raises:
+        ParameterError: there are too many.
+    """
+    if (count := math.prod(map(len, grid.values()))) > MOST:
+        raise ParameterError(f"the grid has {count} combinations, at most {MOST} are taken; leave values out")
     return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
 
 

@@ -47,7 +47,7 @@ def read_study(path: str | os.PathLike[str]) -> tuple[Study, Budget]:
 
     Raises:
         FormatError: the file cannot be read, or says what cannot be done, in one line with its place.
-        SpecsMissing: PyYAML or pydantic is not installed.
+        LibraryMissing: PyYAML or pydantic is not installed.
     """
     from hqml.specs.libraries import check_installed
 
@@ -87,7 +87,9 @@ def named(name: str, varied: Mapping[str, Any]) -> str:
 def _solvers(spec: SolverSpec, places: Places, index: int) -> Iterable[Solver]:
     with places.at("solvers", index, "backend"):
         check_backend(spec.backend)
-    for varied in grid_points(spec.grid):
+    with places.at("solvers", index, "grid"):
+        points = grid_points(spec.grid)
+    for varied in points:
         name = named(spec.name, varied) if spec.name else ""
         yield Solver(spec.backend, {**spec.options, **varied}, name, spec.reads)
 
@@ -119,7 +121,9 @@ def _learning(spec: DataSpec, folder: Path, places: Places, place: tuple[str | i
     if spec.test is not None:
         with places.at(*place, "test"):
             test = held_out(str(folder / spec.test), spec.label, spec.classes, table)
-    for varied in grid_points(spec.grid):
+    with places.at(*place, "grid"):
+        points = grid_points(spec.grid)
+    for varied in points:
         with places.at(*place):
             yield learning_problem(
                 table,

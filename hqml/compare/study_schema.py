@@ -6,15 +6,14 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from hqml.compare.study import Reference, share_of_best
+from hqml.compare.study import Reference, first_seeds, share_of_best
 from hqml.durations import in_seconds
-from hqml.options import whole_number
 from hqml.specs.model import Spec
 
 
 def _seeds(value: Any) -> Any:
     """A number n stands for the seeds 0 to n - 1."""
-    return value if isinstance(value, list) else list(range(whole_number("the number of seeds", value)))
+    return value if isinstance(value, list) else first_seeds(value)
 
 
 def _target(value: Any) -> Any:

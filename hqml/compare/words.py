@@ -14,6 +14,7 @@ from hqml.compare.outcome import Outcome
 from hqml.compare.paired import TWIN, PairedTest
 from hqml.compare.summary import Estimates
 from hqml.compare.verdicts import Verdict
+from hqml.display import duration
 
 LEVEL = 0.05
 """Holm's p below which a difference is called shown."""
@@ -49,20 +50,6 @@ def words(
     said += [*caveats.of_targets(goals), *caveats.of_seeds(outcomes, description)]
     said += [*caveats.of_machines(outcomes), *caveats.of_warnings(outcomes)]
     return [*said, *caveats.of_failures(outcomes)]
-
-
-def duration(seconds: float) -> str:
-    """Three digits, or all before the point, with a unit: 176 µs, 1.2 ms, 3.5 s, 1234 s, 2.1 h."""
-    if math.isinf(seconds) or math.isnan(seconds):
-        return "any time" if seconds > 0 else "unknown"
-    for unit, size in (("h", 3600.0), ("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
-        if seconds >= 0.9995 * size:
-            return f"{_three_digits(seconds / size)} {unit}"
-    return f"{_three_digits(seconds / 1e-9)} ns" if seconds else "0 s"
-
-
-def _three_digits(value: float) -> str:
-    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _in_short(verdicts: Sequence[Verdict]) -> Iterable[str]:

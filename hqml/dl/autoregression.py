@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hqml.dl.libraries import library
 from hqml.dl.signature import Signature
 from hqml.errors import ParameterError
+from hqml.libraries import library
 
 Floats = npt.NDArray[np.float64]
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, TypeAlias
 
 from hqml.dl.head import NAME as HEAD
-from hqml.dl.libraries import library
 from hqml.errors import ParameterError
+from hqml.libraries import library
 from hqml.secrets import scrubbed
 from hqml.specs.places import Place, Places
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from importlib import import_module
@@ -23,15 +22,6 @@ if TYPE_CHECKING:
 
 _ELSEWHERE = {"lr": "rate", "learning_rate": "rate", "batch_size": "batch", "type": "name"}
 """What others call keys of ours."""
-
-_WORDS = {
-    "Input should be": "must be",
-    "a valid integer": "a whole number",
-    "a valid tuple": "a list",
-    "a valid ": "a ",
-    "Field required": "has too few values",
-}
-"""From pydantic's words to ours."""
 
 _WITHOUT_TARGETS = ("reconstruction", "gan", "wasserstein")
 """Losses that can do without them."""
@@ -134,9 +124,9 @@ def _parameters(section: str, spec: Named, kind: type[Any], owner: str) -> Itera
     try:
         filled(kind, spec.parameters, owner)
     except WrongParameter as error:
-        first = str(error).removeprefix(f"{owner}: ").partition(" ")[0]
+        first = error.told.partition(" ")[0]
         named = error.key or (first if first in spec.parameters else None)
-        yield (section, *([named] if named else [])), _without_key(str(error), owner, named)
+        yield (section, *([named] if named else [])), f"{owner}: {error.told}"
 
 
 def _meant(key: str, parameters: Iterable[str], own: Iterable[str]) -> str:
@@ -145,17 +135,6 @@ def _meant(key: str, parameters: Iterable[str], own: Iterable[str]) -> str:
         return f"; did you mean {meant!r}?"
     near = unlike(key, [*parameters, *own])
     return near if "did you mean" in near else unlike(key, parameters)
-
-
-def _without_key(message: str, owner: str, key: str | None) -> str:
-    """Without what the place says, in the words of `hqml.specs`."""
-    begins = f"{owner}: {key}: "
-    if not key or not message.startswith(begins):
-        return message
-    told = re.sub(r", unable to .*?(?=, found )", "", message[len(begins) :])
-    for theirs, ours in _WORDS.items():
-        told = told.replace(theirs, ours)
-    return f"{owner}: {told}"
 
 
 def _unknown(names: Names, name: str) -> str:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from hqml.dl.libraries import LibraryMissing
-from hqml.errors import ParameterError
+from hqml.errors import LibraryMissing, ParameterError
 from hqml.options import unlike
 
 

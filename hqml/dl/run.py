@@ -17,6 +17,7 @@ from hqml.dl.results import write_results
 from hqml.dl.tracker import NoTracker, Tracker
 from hqml.dl.trained import Fitted, Trained
 from hqml.errors import FormatError, ParameterError
+from hqml.hpc.runs.claim import claimed
 
 if TYPE_CHECKING:
     from hqml.dl.group import Group
@@ -48,7 +49,8 @@ def train(
         group: ranks that train together; None: those that the launcher of this process started.
 
     Raises:
-        ParameterError: the task does not fit its data, or this machine.
+        ParameterError: the task does not fit its data, or this machine; or another process of this machine trains in
+            the folder.
         FormatError: the data cannot be read, or the folder not be written.
         SystemExit: with status 75, when a signal asked to stop: called again, it goes on.
     """
@@ -66,6 +68,8 @@ def train(
         check_finite(splits, unknown_targets=task.loss.name == "physics")
         signature = signature_of(splits)
         place = _made(folder, first)
+        if first and place is not None:
+            open_things.enter_context(claimed(place, "this training", surely=True))
         ended: list[str] = []
         tracker = open_things.enter_context(_tracking(task, place, ended, resume=resume, first=first))
         fitted = _fit(task, splits, signature, folder=place, group=group, resume=resume, report=report, tracker=tracker)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -66,8 +66,13 @@ class ArraySource:
 
 @dataclass(frozen=True)
 class Splits:
-    """Samples to learn from, to watch while learning, and to tell the final figures of. No sample is in two of them."""
+    """Samples to learn from, to watch while learning, and to tell the final figures of. No sample is in two of them.
+
+    Attributes:
+        digest: of the files they are read from: `hqml.dl.data.digest`; empty where data are made.
+    """
 
     train: Source
     validation: Source
     test: Source
+    digest: str = field(default="", kw_only=True)

@@ -33,7 +33,7 @@ def read_task(path: str | os.PathLike[str], overrides: Overrides = ()) -> Task:
     Raises:
         FormatError: the file cannot be read, or says what cannot be done, in one line with its place:
             `digits.yaml:2: model.hiden: ...`, or `--set model.hiden: ...`.
-        SpecsMissing: PyYAML or pydantic is not installed.
+        LibraryMissing: PyYAML or pydantic is not installed.
     """
     return open_task(path, overrides)[0]
 

@@ -27,6 +27,7 @@ from hqml.geo.predictor import Predictor, predictor_of, unnamed
 from hqml.geo.scene import Scene, opened
 from hqml.geo.windows import PIXELS, Window, window_shape, windows
 from hqml.options import whole_number
+from hqml.processes import processors
 from hqml.progress import current
 
 AnyPath: TypeAlias = str | os.PathLike[str]
@@ -107,13 +108,14 @@ def map_scene(
         window_pixels: most pixels worked on at once; it changes speed and memory, not the map.
 
     Raises:
-        FormatError: the scene cannot be read, a file cannot be written, or rasterio or matplotlib is not installed.
+        FormatError: the scene cannot be read, or a file cannot be written.
+        LibraryMissing: rasterio or matplotlib is not installed.
         ParameterError: scene and model do not fit, the model cannot map, or a file would be overwritten by another.
     """
     started = perf_counter()
     _check_files(scene, out, png)
     predictor = predictor_of(model)
-    workers = whole_number("threads", _cores() if threads is None else threads)
+    workers = whole_number("threads", len(processors()) if threads is None else threads)
     most = whole_number("window_pixels", window_pixels)
     with ExitStack() as stack:
         source = stack.enter_context(opened(scene, predictor.features, predictor.names, bands, neighbourhood))
@@ -157,11 +159,6 @@ def _told(
         crs=scene.crs,
         seconds=seconds,
     )
-
-
-def _cores() -> int:
-    """That this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _overview(scene: Scene, predictor: Predictor) -> Overview:

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy.typing as npt
 
+from hqml.display import first_line
 from hqml.errors import FormatError
 from hqml.files import replacing
 from hqml.geo.legend import Legend
@@ -119,5 +120,4 @@ def _tags(scene: Scene, predictor: Predictor) -> dict[str, str]:
 
 
 def _reason(error: BaseException) -> str:
-    cause = error.__cause__ or error
-    return str(cause).strip().splitlines()[0].rstrip(".")
+    return first_line(error.__cause__ or error).rstrip(".")

@@ -20,10 +20,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, TypeVar, get_origin, get_type_hints
 
 from hqml.errors import FormatError
 from hqml.files import replacing
+from hqml.untrusted import read_json
+
+_Read = TypeVar("_Read")
 
 MANIFEST, JOBS, LOGS, STATE = "manifest.json", "jobs.json", "logs", "state"
 
@@ -167,11 +171,11 @@ def read_manifest(folder: str | os.PathLike[str]) -> Manifest:
     """
     content = _content(folder, MANIFEST)
     with _damaged(folder, MANIFEST):
-        jobs = [
-            Job(**{**job, "after": tuple(job["after"]), "parts": tuple(_part(part) for part in job["parts"])})
-            for job in content.pop("jobs")
-        ]
-        return Manifest(**content, jobs=tuple(jobs))
+        manifest = _typed(Manifest(**{**content, "jobs": tuple(_job(job) for job in content["jobs"])}))
+        steps = {job.step for job in manifest.jobs}
+        if unknown := {step for job in manifest.jobs for step in job.after} - steps:
+            raise KeyError(f"no job {min(unknown)!r}")
+        return manifest
 
 
 def read_jobs(folder: str | os.PathLike[str]) -> Jobs | None:
@@ -186,17 +190,36 @@ def read_jobs(folder: str | os.PathLike[str]) -> Jobs | None:
     with _damaged(folder, JOBS):
         found = {step: tuple(str(one) for one in ids) for step, ids in content["identifiers"].items()}
         there = content["folder"] if content["host"] is not None else os.path.abspath(folder)
-        return Jobs(content["host"], there, found, tuple(content.get("cancelled", ())))
+        return _typed(Jobs(content["host"], there, found, tuple(map(str, content.get("cancelled", ())))))
+
+
+def _job(content: dict[str, Any]) -> Job:
+    parts = tuple(_part(part) for part in content["parts"])
+    return _typed(Job(**{**content, "after": tuple(map(str, content["after"])), "parts": parts}))
 
 
 def _part(content: dict[str, Any]) -> Part:
-    return Part(**{**content, "load": tuple(content["load"])})
+    return _typed(Part(**{**content, "load": tuple(map(str, content["load"]))}))
+
+
+def _typed(value: _Read) -> _Read:
+    """The same, if its fields have the types that its class says.
+
+    Raises:
+        TypeError: one has not.
+    """
+    for name, hint in get_type_hints(type(value)).items():
+        origin, found = get_origin(hint), getattr(value, name)
+        wanted = hint if origin in (None, UnionType) else origin
+        if not isinstance(found, wanted) and not (isinstance(found, int) and isinstance(0.0, wanted)):
+            raise TypeError(f"{name} is {found!r:.40}")
+    return value
 
 
 def _content(folder: str | os.PathLike[str], name: str) -> Any:
     path = Path(folder) / name
     try:
-        return json.loads(path.read_text())
+        return read_json(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         raise FormatError(f"{folder}: has no {name}; name the folder of a run, which `hqml job submit` made") from None
     except (ValueError, OSError) as error:

@@ -5,13 +5,13 @@ Messages are those of `hqml.specs`, which says the place before them.
 
 from __future__ import annotations
 
-import math
 import re
 from typing import Any
 
 from hqml.errors import ParameterError
 from hqml.hpc.quoting import as_text
 from hqml.hpc.shell_names import instead_of
+from hqml.options import is_finite
 from hqml.secrets import has_password
 
 WORD = re.compile(r"[A-Za-z0-9_.+=:,/@%~-]+")
@@ -72,7 +72,7 @@ def scalar(value: Any) -> Any:
     """A value that a variable of the shell can have."""
     if isinstance(value, str):
         check_characters(value)
-    elif not isinstance(value, int | float) or not math.isfinite(value):
+    elif not isinstance(value, int | float) or not is_finite(value):
         shown = "nothing; write '' for an empty one" if value is None else repr(value)[:60]
         raise ParameterError(f"must be text, a number, true or false, found {shown}")
     return value

@@ -24,12 +24,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Any
 
+from hqml.display import first_line
 from hqml.errors import FormatError, ModelError, ModelTooLarge, ProblemError
 from hqml.files import replacing
 from hqml.io.arrays import read_numpy, write_npy, write_npz
 from hqml.io.bqm import read_bqm, write_bqm
 from hqml.io.model import LoadedModel as LoadedModel
-from hqml.io.model import Put, reason
+from hqml.io.model import Put
 from hqml.io.text import read_coo, read_mc, read_or_library, write_coo, write_mc, write_or_library
 
 __all__ = ["LoadedModel", "read", "write"]
@@ -113,6 +114,6 @@ def _reading(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     except IsADirectoryError as error:
         raise FormatError(f"{name}: expected a file, found a folder") from error
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise FormatError(f"{name}: the compressed data is damaged or cut short: {reason(error)}") from error
+        raise FormatError(f"{name}: the compressed data is damaged or cut short: {first_line(error)}") from error
     except OSError as error:
         raise FormatError(f"{name}: cannot be read: {error.strerror or error}") from error

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import tokenize
-import zipfile
-import zlib
 from collections.abc import Mapping
 from typing import IO, Any
 
@@ -12,31 +9,21 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse
 
+from hqml.display import first_line
 from hqml.errors import FormatError
-from hqml.io.model import LoadedModel, Put, label_array, only_coefficients, reason
+from hqml.io.model import MOST_VARIABLES, LoadedModel, Put, label_array, only_coefficients
 from hqml.qubo import DenseQubo, GramQubo, Qubo, SparseQubo, as_qubo
-
-_DAMAGED = (
-    ValueError,
-    EOFError,
-    OSError,
-    KeyError,
-    RuntimeError,
-    MemoryError,
-    SyntaxError,
-    tokenize.TokenError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
-"""What numpy and zipfile raise on files that are cut short, damaged or not theirs."""
+from hqml.untrusted import NUMPY_FAILS, check_text
 
 
 def read_numpy(stream: IO[bytes], name: str) -> LoadedModel:
     try:
         found = np.load(stream, allow_pickle=False)
         arrays = {"": found} if isinstance(found, np.ndarray) else dict(found.items())
-    except _DAMAGED as error:
-        raise FormatError(f"{name}: expected numpy arrays without Python objects: {reason(error)}") from error
+        for array in arrays.values():
+            check_text(array)
+    except NUMPY_FAILS as error:
+        raise FormatError(f"{name}: expected numpy arrays without Python objects: {first_line(error)}") from error
     if "form" in arrays:
         return LoadedModel(_from_arrays(arrays, name))
     if {"format", "shape", "data"} <= set(arrays):
@@ -50,9 +37,14 @@ def read_numpy(stream: IO[bytes], name: str) -> LoadedModel:
 def _scipy_sparse(stream: IO[bytes], name: str) -> Any:
     stream.seek(0)
     try:
-        return scipy.sparse.load_npz(stream)
-    except (*_DAMAGED, TypeError, IndexError, AttributeError) as error:
-        raise FormatError(f"{name}: expected a matrix by scipy.sparse.save_npz: {reason(error)}") from error
+        matrix = scipy.sparse.load_npz(stream)
+        if max(matrix.shape) > MOST_VARIABLES:
+            raise ValueError(f"its shape is {matrix.shape}, at most {MOST_VARIABLES} variables are read")
+        if hasattr(matrix, "check_format"):  # of its compressed forms scipy follows the indices unchecked
+            matrix.check_format(full_check=True)
+        return matrix
+    except NUMPY_FAILS as error:
+        raise FormatError(f"{name}: expected a matrix by scipy.sparse.save_npz: {first_line(error)}") from error
 
 
 _NEEDED = {

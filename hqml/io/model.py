@@ -14,6 +14,9 @@ from hqml.errors import FormatError, ParameterError
 from hqml.problems.max_cut import MaxCut, cut_sizes
 from hqml.qubo import Floats, Qubo
 
+MOST_VARIABLES = 10_000_000
+"""Largest n that a file may announce without holding as many numbers; a slip there must not take all memory."""
+
 Put: TypeAlias = Callable[[IO[bytes]], object]
 """Puts a model, already checked, into an open file."""
 
@@ -63,9 +66,3 @@ def label_array(labels: Sequence[Hashable]) -> npt.NDArray[Any] | None:
         return None
     array = np.asarray(labels)
     return array if array.dtype.kind in "iU" and array.tolist() == list(labels) else None
-
-
-def reason(error: BaseException) -> str:
-    """The first line of an error, or its name where it says nothing."""
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

@@ -14,12 +14,9 @@ import numpy.typing as npt
 import scipy.sparse
 
 from hqml.errors import FormatError
-from hqml.io.model import LoadedModel, Put, label_array, only_coefficients
+from hqml.io.model import MOST_VARIABLES, LoadedModel, Put, label_array, only_coefficients
 from hqml.problems.max_cut import MaxCut
 from hqml.qubo import DENSE_LIMIT, SPARSE_BELOW, DenseQubo, Floats, Qubo, SparseQubo, as_qubo
-
-MOST_VARIABLES = 10_000_000
-"""Largest n that the first line of a text file may announce; a slip there must not take all memory."""
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _VARTYPE = re.compile(r"^[ \t\f]*#.*?vartype[:=][ \t]*([-_.a-zA-Z0-9]+)", re.MULTILINE)

@@ -79,7 +79,7 @@ def lowest_price(linear: Floats, couplings: Floats, k: int) -> tuple[float, floa
 
     # The bound is convex in the tilt. Whatever tilt is found, the bound that goes with it is exact.
     reach = float(np.abs(np.concatenate([removal, adding])).max())
-    tilt = float(minimize_scalar(bound, bounds=(-reach, reach), method="bounded").x) if reach else 0.0
+    tilt = float(minimize_scalar(bound, bounds=(-reach, reach), method="bounded").x)
     largest = max(float(np.abs(linear).max()), float(np.abs(couplings).max()))
     return tilt, bound(tilt) + MARGIN * (largest or 1.0)
 

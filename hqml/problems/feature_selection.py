@@ -61,6 +61,5 @@ def feature_selection(
         raise ProblemError(f"redundancy must be a symmetric matrix, found shape {pairs.shape}")
     # A k below 1 is told by exactly_k, not by a division.
     models = exactly_k(-alpha * np.asarray(relevance), 2 * (1 - alpha) / max(k, 1) * pairs, k, shares=shares)
-    return [
-        model.to_dense() for model in models
-    ]  # so small that `cpu` can give them its thousand sweeps of single flips
+    # Models so small are written out: `cpu` then gives them its thousand sweeps of single flips.
+    return [model.to_dense() for model in models]

@@ -40,9 +40,8 @@ class MaxCut:
         self.weights = matrix
 
     def to_qubo(self) -> Qubo:
-        degrees = np.asarray(self.weights.sum(axis=1)).reshape(-1)
         form = DenseQubo if isinstance(self.weights, np.ndarray) else SparseQubo
-        return form(self.weights, linear=-degrees)
+        return form(self.weights, linear=-self.weights.sum(axis=1))
 
     def decode(self, sample: Mapping[Hashable, int]) -> tuple[frozenset[int], frozenset[int]]:
         """The two halves, as sets of vertices 0..n-1; the half without vertex 0 is second."""

@@ -91,7 +91,7 @@ def _codes(labels: npt.ArrayLike, n_classes: int | None) -> tuple[npt.NDArray[np
             f"there must be two classes or more, and no label above them; found {classes} classes and "
             f"the label {given.max()}"
         )
-    return given.astype(np.intp), classes
+    return given, classes
 
 
 def _prices(codes: npt.NDArray[np.intp], classes: int, beta: float, mu: float) -> Floats:

@@ -11,11 +11,10 @@ job = read_spec("job.yaml", Job)    # or one line: job.yaml:3: nodse: unknown ke
 ```
 """
 
-from hqml.specs.libraries import SpecsMissing as SpecsMissing
 from hqml.specs.places import Places as Places
 from hqml.specs.reading import open_spec as open_spec
 from hqml.specs.reading import read_content as read_content
 from hqml.specs.reading import read_spec as read_spec
 from hqml.specs.reading import validated as validated
 
-__all__ = ["Places", "SpecsMissing", "open_spec", "read_content", "read_spec", "validated"]
+__all__ = ["Places", "open_spec", "read_content", "read_spec", "validated"]

@@ -26,6 +26,7 @@ _WORDS = {
     "a valid integer": "a whole number",
     "a valid dictionary": "a mapping",
     "a valid boolean": "true or false",
+    "a valid tuple": "a list",
     "a valid ": "a ",
     "List should": "must",
     " after validation, not 0": "",
@@ -43,7 +44,7 @@ def read_spec(path: str | os.PathLike[str], model: type[Model]) -> Model:
     Raises:
         FormatError: the file cannot be read or is not what `model` says, in one line:
             `study.yaml:7: solvers[1].optoins: unknown key; did you mean 'options'?`
-        SpecsMissing: PyYAML or pydantic is not installed.
+        LibraryMissing: PyYAML or pydantic is not installed.
     """
     return open_spec(path, model)[0]
 
@@ -59,7 +60,7 @@ def read_content(path: str | os.PathLike[str]) -> tuple[Any, Places]:
 
     Raises:
         FormatError: it cannot be read.
-        SpecsMissing: PyYAML or pydantic is not installed.
+        LibraryMissing: PyYAML or pydantic is not installed.
     """
     check_installed()
     from hqml.specs.nodes import read_yaml
@@ -102,7 +103,7 @@ def _first(errors: Any, content: Any, places: Places) -> FormatError:
     """The error that stands first in the file."""
     placed = [(_place_of(one, content), one) for one in errors]
     place, first = min(placed, key=lambda one: places.line(one[0]))
-    return places.error(place, _message(first))
+    return places.error(place, message_of(first))
 
 
 def _place_of(error: Any, content: Any) -> Place:
@@ -110,7 +111,12 @@ def _place_of(error: Any, content: Any) -> Place:
     return (*place, error["ctx"]["key"]) if error["type"] == "unknown_key" else place
 
 
-def _message(error: Any) -> str:
+def message_of(error: Any) -> str:
+    """What is wrong with a value and what was found, without its place.
+
+    Args:
+        error: one of `pydantic.ValidationError.errors()`.
+    """
     kind, context = error["type"], error.get("ctx", {})
     if kind == "missing":
         return "this key is missing"

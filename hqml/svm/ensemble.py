@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from hqml.errors import ParameterError
 from hqml.estimators.backends import capabilities_of
+from hqml.estimators.shown import Accounted
 from hqml.qubo import Floats
 from hqml.svm._annealing import Annealed
 from hqml.svm._kernels import Ints
@@ -20,7 +21,7 @@ from hqml.svm.slice_ensemble import AUTO_SLICE_SIZE, SliceEnsemble
 from hqml.svm.twin import SVCSliceEnsemble
 
 
-class QuboSVCEnsemble(SliceEnsemble):
+class QuboSVCEnsemble(Accounted, SliceEnsemble):
     """One QuboSVC or QuboMulticlassSVC a slice of the training set; the QUBOs of all go to the backend as one batch.
 
     Every slice holds every class, and gamma="scale" is computed once, on the whole training set.

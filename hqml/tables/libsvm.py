@@ -16,6 +16,9 @@ from hqml.tables.text import is_number
 LARGEST = 2**31
 """Bytes up to which libsvm text, which may leave most cells out, is written out as a full table."""
 
+_NAME = 80
+"""Bytes that the name of a column takes: a short line with an index of a billion would make as many of them."""
+
 _LIBSVM_LINE = re.compile(r"[^\s:#,;]+(\s+qid:\d+)?(\s+\d+:[^\s:]+)*\s*(#.*)?")
 _LIBSVM_PAIR = re.compile(r"\d+:\S+")
 
@@ -43,7 +46,7 @@ def read_libsvm(
     count = sparse.shape[1] - first if features is None else len(features)
     if sparse.shape[1] - first > count:
         raise FormatError(f"{name}: has a feature {sparse.shape[1] - 1 + first}, the model knows {count}; leave it out")
-    if count * len(targets) * 8 > LARGEST:
+    if count * (len(targets) * 8 + _NAME) > LARGEST:
         raise FormatError(
             f"{name}: {len(targets)} rows of {count} features do not fit; number the features from 1 upwards"
         )

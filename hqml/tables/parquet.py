@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from hqml.display import first_line
 from hqml.errors import FormatError
+from hqml.libraries import check_libraries
 from hqml.qubo import Floats
 from hqml.tables.table import as_labels
 
@@ -50,14 +52,10 @@ class Frame:
 
 
 def _parquet(path: str, content: bytes) -> pandas.DataFrame:
-    try:
-        import pandas
+    check_libraries(("pandas", "pyarrow"), f"{path}: reading parquet", "tables")
+    import pandas
 
+    try:
         return pandas.read_parquet(io.BytesIO(content))
-    except ImportError as missing:
-        raise FormatError(
-            f"{path}: reading parquet needs pandas and pyarrow; run: pip install 'hqml[tables]'"
-        ) from missing
     except Exception as error:  # pyarrow's errors share no root beside this
-        reason = str(error).splitlines()[0]
-        raise FormatError(f"{path}: the parquet file is broken ({reason}); write it again") from error
+        raise FormatError(f"{path}: the parquet file is broken ({first_line(error)}); write it again") from error

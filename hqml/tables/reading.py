@@ -37,6 +37,7 @@ def read_table(path: str | Path, *, label: str | None = None, features: Sequence
 
     Raises:
         FormatError: the file cannot be read, or holds what is no table; the message says where and what to do.
+        LibraryMissing: pandas or pyarrow is missing, which parquet needs.
     """
     name = str(path)
     content = _unzipped(_bytes_of(Path(path)), name)

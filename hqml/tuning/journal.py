@@ -14,6 +14,7 @@ from typing import Any
 from hqml.errors import FormatError, ParameterError
 from hqml.tuning.records import Fold, Memory, Outcome
 from hqml.tuning.space import Configuration, Space
+from hqml.untrusted import read_json
 
 _FORMAT = "hqml search journal 1"
 _START = json.dumps({"format": _FORMAT})[:-1].encode()
@@ -112,7 +113,7 @@ class Journal(Memory):
 
     def _parsed(self, line: bytes, number: int) -> Any:
         try:
-            return json.loads(line)
+            return read_json(line)
         except ValueError as error:
             raise self._damaged(number) from error
 

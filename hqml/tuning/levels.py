@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from hqml.tuning.optuna_library import optuna
 from hqml.tuning.space import Axis
 
 
@@ -91,8 +90,10 @@ def _scaled(distribution: Any, value: float) -> float:
 
 def _in(distribution: Any, value: float) -> Any:
     """The value of the distribution that is nearest."""
+    from optuna.distributions import IntDistribution
+
     if distribution.step is not None:
         steps = round((value - distribution.low) / distribution.step)
         value = distribution.low + steps * distribution.step
     value = min(max(value, distribution.low), distribution.high)
-    return int(value) if isinstance(distribution, optuna("levels").distributions.IntDistribution) else float(value)
+    return int(value) if isinstance(distribution, IntDistribution) else float(value)

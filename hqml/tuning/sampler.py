@@ -11,14 +11,14 @@ import numpy as np
 from hqml.dispatch import AnyBackend
 from hqml.errors import ParameterError
 from hqml.estimators.annealed import AnnealedEstimator
+from hqml.libraries import library
 from hqml.options import one_of, whole_number
 from hqml.tuning.encoding import ENCODINGS, encoding_of
 from hqml.tuning.levels import Levels, levels_of
-from hqml.tuning.optuna_library import optuna
 from hqml.tuning.proposals import propose
 from hqml.tuning.space import Configuration, Space
 
-_optuna: Any = optuna("hqml.tuning.QuboSampler")
+_optuna: Any = library("optuna", "hqml.tuning.QuboSampler", "tuning")
 _BaseSampler: Any = _optuna.samplers.BaseSampler
 _State: Any = _optuna.trial.TrialState
 

@@ -17,9 +17,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from hqml.errors import ParameterError
+from hqml.libraries import library
 from hqml.processes import is_alive, is_seen, this_process
 from hqml.tuning.journal import other_search
-from hqml.tuning.optuna_library import optuna
 from hqml.tuning.records import Fold, Memory, Outcome, mean_score
 from hqml.tuning.space import ABSENT, Configuration, Space
 from hqml.tuning.storage import opened
@@ -47,7 +47,7 @@ class SharedTrials(Memory):
         seed: of the search.
 
     Raises:
-        OptunaMissing: optuna is not installed.
+        LibraryMissing: optuna is not installed.
         FormatError: the storage cannot be opened.
         ParameterError: the study belongs to another search.
     """
@@ -66,7 +66,7 @@ class SharedTrials(Memory):
         seed: int,
     ) -> None:
         super().__init__(seed)
-        self._optuna = optuna("storage=")
+        self._optuna = library("optuna", "storage=", "tuning")
         self._space, self._metric, self._budget = space, metric, budget
         self._words = [tuple(_words(space, place)) for place in range(len(space.axes))]
         self._mark = secrets.token_hex(8)

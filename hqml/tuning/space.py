@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from hqml.errors import ParameterError
+from hqml.options import is_finite
 from hqml.tuning.fingerprint import told, told_parameter
 
 Configuration: TypeAlias = tuple[int, ...]
@@ -177,7 +178,7 @@ def _axis(name: str, grids: Sequence[Mapping[str, Any]]) -> Axis:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_) and math.isfinite(value)
+    return isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_) and is_finite(value)
 
 
 def _union(boxes: Sequence[tuple[tuple[int, ...], ...]]) -> int:

@@ -16,8 +16,8 @@ from hqml.dl.data import open_splits
 from hqml.dl.datasets import DATASETS, ring
 from hqml.dl.exchange.checking import TOLERANCE
 from hqml.dl.exchange.predictor import Predictor
-from hqml.dl.libraries import LibraryMissing
 from hqml.dl.trained import Trained
+from hqml.errors import LibraryMissing
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "zoo"
 

@@ -16,8 +16,6 @@ import shutil
 import tempfile
 import time
 import uuid
-import zipfile
-import zlib
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -29,6 +27,7 @@ import numpy as np
 from hqml.errors import FormatError
 from hqml.files import replacing
 from hqml.qubo import Qubo, States
+from hqml.untrusted import NUMPY_FAILS, read_json
 from hqml_ocean.caches import caches
 
 MONTH = 30 * 86400.0
@@ -84,15 +83,15 @@ class Kept:
         """The answer to a submission that an earlier call has left."""
         try:
             with open(self._file(number, "npz"), "rb") as file, np.load(file, allow_pickle=False) as stored:
-                about = json.loads(str(stored["about"]))
+                about = read_json(str(stored["about"]))
                 return Answer(stored["states"].astype(np.int8), about["timing"], about["job"], about["seconds"])
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
+        except NUMPY_FAILS:
             return None  # missing, or spoiled by a crash
 
     def sent(self, number: int) -> Sent | None:
         """A submission that an earlier call has sent, and whose answer it did not see."""
         try:
-            return Sent(**json.loads(self._file(number, "json").read_text()))
+            return Sent(**read_json(self._file(number, "json").read_bytes()))
         except (OSError, ValueError, TypeError):
             return None
 
@@ -223,7 +222,7 @@ def _settled_seed(folder: Path, seed: int) -> int:
     """The seed of the call that made the folder."""
     file = folder / "call.json"
     try:
-        found: Any = json.loads(file.read_text())["seed"]
+        found: Any = read_json(file.read_bytes())["seed"]
         return int(found)
     except (OSError, ValueError, KeyError, TypeError):
         with replacing(file) as stream:

@@ -6,7 +6,7 @@ import logging
 import re
 import traceback
 
-HIDDEN = "(hidden)"
+from hqml.secrets import HIDDEN
 
 NAMED = re.compile(r"""((?:X-Auth-Token|\btoken)['"]?\s*[:=]\s*['"])([^'"]+)""", re.IGNORECASE)
 """A token beside its name, as the client prints headers and configurations: so it is hidden before it is known, while

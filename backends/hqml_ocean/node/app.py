@@ -83,7 +83,7 @@ def _routes(service: Service) -> list[tuple[str, str, _Answer]]:
         ("GET", "/problems/{id}/{detail}", service.detail),
         ("POST", "/bqm/multipart", service.begin_upload),
         ("GET", "/bqm/multipart/{id}/status", service.upload_status),
-        ("PUT", "/bqm/multipart/{id}/part/{number:int}", service.upload_part),
+        ("PUT", "/bqm/multipart/{id}/part/{number}", service.upload_part),
         ("POST", "/bqm/multipart/{id}/combine", service.combine_upload),
         ("GET", "/node/status", service.status),
     ]

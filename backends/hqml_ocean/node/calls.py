@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from hqml.untrusted import read_json
 from hqml_ocean.node.refusals import Refusal, bad
 from hqml_ocean.node.tokens import Account
 
@@ -55,7 +57,7 @@ class Call:
             Refusal: it is no JSON.
         """
         try:
-            return json.loads(self.body)
+            return read_json(self.body)
         except ValueError as error:
             raise bad(f"the body must be JSON: {error}") from error
 
@@ -73,9 +75,23 @@ class Call:
             Refusal: the query says no number.
         """
         try:
-            return min(max(float(self.query.get("timeout", 0)), 0.0), LONGEST_POLL)
+            wanted = float(self.query.get("timeout", 0))
         except ValueError:
-            raise bad("timeout must be a number of seconds") from None
+            wanted = math.nan
+        if math.isnan(wanted):
+            raise bad("timeout must be a number of seconds")
+        return min(max(wanted, 0.0), LONGEST_POLL)
+
+    def part(self) -> int:
+        """Number of the part of an upload that the path names.
+
+        Raises:
+            Refusal: it is none.
+        """
+        text = self.path["number"]
+        if not (text.isascii() and text.isdigit() and len(text) < 10):
+            raise bad(f"the number of a part must be a whole number, found {text[:40]!r}")
+        return int(text)
 
     def identities(self) -> list[str]:
         """The problems that the query names.

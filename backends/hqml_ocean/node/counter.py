@@ -160,7 +160,7 @@ class Counter:
 
     async def upload_part(self, call: Call) -> Response:
         checksum = call.headers.get("content-md5")
-        number = call.path["number"]
+        number = call.part()
         await run_in_threadpool(self._uploads.put, call.path["id"], call.account.name, number, call.body, checksum)
         return plain({})
 

@@ -27,6 +27,7 @@ from urllib.parse import parse_qs
 import numpy as np
 
 from hqml.errors import ParameterError
+from hqml.untrusted import read_json
 
 ENVIRONMENT = "HQML_NODE_FAULTS"
 """JSON: a list of objects, the arguments of `Faults.inject` by name. Read with `serve --inject-faults` alone."""
@@ -160,7 +161,7 @@ def faults_from(text: str) -> Faults:
         ParameterError: it is no JSON list of faults.
     """
     try:
-        listed = json.loads(text)
+        listed = read_json(text)
         faults = Faults()
         for one in listed:
             faults.inject(**one)

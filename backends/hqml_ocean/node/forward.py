@@ -194,7 +194,7 @@ class Gateway:
         return await self._of_upload(call, "GET", "status")
 
     async def upload_part(self, call: Call) -> Response:
-        return await self._of_upload(call, "PUT", f"part/{call.path['number']}")
+        return await self._of_upload(call, "PUT", f"part/{call.part()}")
 
     async def combine_upload(self, call: Call) -> Response:
         return await self._of_upload(call, "POST", "combine")

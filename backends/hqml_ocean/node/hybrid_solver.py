@@ -14,6 +14,7 @@ from hqml.errors import HqmlError
 from hqml.options import finite_number
 from hqml.qubo import SparseQubo
 from hqml.registry import load_backend
+from hqml.untrusted import read_bqm
 from hqml_ocean.node.journal import Job
 from hqml_ocean.node.refusals import Refusal, bad
 from hqml_ocean.node.solvers import Solved
@@ -105,13 +106,10 @@ def _reference(body: Mapping[str, Any]) -> str:
 
 
 def _model(content: bytes) -> dimod.BinaryQuadraticModel:
-    import dimod
-
     try:
-        model: dimod.BinaryQuadraticModel = dimod.BinaryQuadraticModel.from_file(content)
-        return model
-    except Exception as error:  # whatever a reader makes of foreign bytes
-        raise bad(f"the uploaded model cannot be read as a dimod BQM file: {type(error).__name__}") from error
+        return read_bqm(content)
+    except ValueError as error:
+        raise bad(f"the uploaded model cannot be read as a dimod BQM file: {error}") from error
 
 
 def _check_size(model: dimod.BinaryQuadraticModel) -> None:

@@ -27,6 +27,6 @@ def matching(journal: Journal, account: str, query: Mapping[str, str]) -> list[J
 def _most(wanted: str | None) -> int:
     if wanted is None:
         return MOST_LISTED
-    if not wanted.isascii() or not wanted.isdigit() or int(wanted) < 1:
+    if not wanted.isascii() or not wanted.isdigit() or not wanted.strip("0"):
         raise bad("max_results must be a whole number of at least 1")
-    return min(int(wanted), MOST_LISTED)
+    return min(int(wanted), MOST_LISTED) if len(wanted) < 10 else MOST_LISTED

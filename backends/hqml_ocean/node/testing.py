@@ -19,7 +19,7 @@ from typing import IO, Any
 from hqml_ocean.chip.chip import Chip
 from hqml_ocean.node.database import MEMORY
 from hqml_ocean.node.desk import Desk
-from hqml_ocean.node.faults import Faults
+from hqml_ocean.node.faults import ENVIRONMENT, Faults
 from hqml_ocean.node.journal import Job, Journal
 from hqml_ocean.node.serving import Node, Server, solving_node
 from hqml_ocean.node.settings import Settings
@@ -208,7 +208,7 @@ def node_process(
     environment = dict(os.environ)
     if faults:
         command.append("--inject-faults")
-        environment["HQML_NODE_FAULTS"] = json.dumps([dict(one) for one in faults])
+        environment[ENVIRONMENT] = json.dumps([dict(one) for one in faults])
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=log, text=True)
     try:
         assert process.stdout is not None

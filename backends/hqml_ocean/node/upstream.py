@@ -12,8 +12,9 @@ import httpx
 
 from hqml.errors import ParameterError
 from hqml.samples import version
+from hqml.secrets import HIDDEN
 from hqml_ocean.cloud.access import Access, is_loopback
-from hqml_ocean.cloud.secrets import HIDDEN, hide
+from hqml_ocean.cloud.secrets import hide
 from hqml_ocean.node.calls import media_type
 from hqml_ocean.node.refusals import Refusal
 

@@ -47,7 +47,7 @@ def _pooled(outcomes: list[Outcome]) -> Floats:
 def _histogram(subject: Subject, name: str, problem: str, found: dict[str, Floats]) -> Picture:
     about = subject.problems[problem]
     sign = about.get("sign") or 1
-    edges = _edges(np.concatenate([reads[:, 0] for reads in found.values()]) * sign)
+    edges = bins(np.concatenate([reads[:, 0] for reads in found.values()]) * sign)
     shares = {
         solver: np.histogram(sign * reads[:, 0], edges, weights=reads[:, 1])[0] / reads[:, 1].sum()
         for solver, reads in found.items()
@@ -76,14 +76,14 @@ def _side(sign: int) -> str:
     return "Further right is better." if sign == -1 else "Further left is better."
 
 
-def _edges(values: Floats) -> Floats:
-    """A bin for each level where there are few on a lattice, as cuts are; else equal ones."""
+def bins(values: Floats, equal: int = _BINS) -> Floats:
+    """The edges of a histogram: one bin a level where they are few on a lattice, as cuts are; else equal ones."""
     low, high = float(values.min()), float(values.max())
     levels = np.unique(values)
     step = float(np.diff(levels).min()) if len(levels) > 1 else 1e-3 * abs(low) or 1.0
     if (high - low) / step < _BINS:
         return np.arange(low - step / 2, high + step, step)
-    return np.linspace(low, high, _BINS + 1)
+    return np.linspace(low, high, equal + 1)
 
 
 def _draw(subject: Subject, shares: dict[str, Floats], edges: Floats, what: str, target: float | None) -> Figure:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +31,7 @@ class Look:
     """How a solver is drawn.
 
     Attributes:
-        colour: a placeholder.
+        colour: a placeholder, or a colour of matplotlib.
         marker: of matplotlib.
         dashes: lengths of line and gap; none is a whole line.
     """
@@ -47,10 +47,10 @@ class Look:
         return {"color": self.colour, "marker": self.marker, "linestyle": style}
 
 
-def looks(solvers: Iterable[str]) -> dict[str, Look]:
+def looks(solvers: Iterable[str], colours: Sequence[str] = SERIES) -> dict[str, Look]:
     """A look for each, by its place; after 8 colours, 9 markers and 6 dashes they come again, but not together."""
     return {
-        solver: Look(SERIES[n % SHADES], _MARKERS[n % len(_MARKERS)], _DASHES[n % len(_DASHES)])
+        solver: Look(colours[n % len(colours)], _MARKERS[n % len(_MARKERS)], _DASHES[n % len(_DASHES)])
         for n, solver in enumerate(solvers)
     }
 

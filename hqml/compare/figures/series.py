@@ -43,8 +43,17 @@ Rows = Mapping[str, Mapping[str, Estimate]]
 
 
 def against_size(series: Series, looks: Mapping[str, Look], size: str, scale: Scale) -> Figure:
-    """A line for each name through the medians of what is at each size; the points of a size are set side by side."""
+    """A figure of `lines_against_size`, with the names below it."""
     figure, axes = new_axes(3.2)
+    lines_against_size(axes, series, looks, size, scale)
+    legend(figure, {name: looks[name] for name in series})
+    return figure
+
+
+def lines_against_size(
+    axes: Axes, series: Series, looks: Mapping[str, Look], size: str, scale: Scale, paper: Any = PAPER
+) -> None:
+    """A line for each name through the medians of what is at each size; the points of a size are set side by side."""
     sizes = sorted({x for points in series.values() for x, _ in points})
     logarithmic = sizes[0] > 0 and sizes[-1] / sizes[0] > _LOG
     step = min(0.014, 0.1 / len(series))
@@ -52,7 +61,7 @@ def against_size(series: Series, looks: Mapping[str, Look], size: str, scale: Sc
         aside = step * (n - (len(series) - 1) / 2)
         placed = [(_aside(x, sizes, aside, logarithmic), estimate) for x, estimate in points]
         for x, estimate in placed:
-            _point(axes, looks[name], x, estimate, upright=True)
+            _point(axes, looks[name], x, estimate, paper, upright=True)
         medians = [statistics.median(e.value for at, e in placed if at == x) for x in sorted({x for x, _ in placed})]
         axes.plot(sorted({x for x, _ in placed}), medians, **{**looks[name].line, "marker": ""})
     _sizes(axes, sizes, logarithmic)
@@ -61,8 +70,6 @@ def against_size(series: Series, looks: Mapping[str, Look], size: str, scale: Sc
     axes.margins(y=0.12)
     if scale.time:
         time_axis(axes, "y")
-    legend(figure, {name: looks[name] for name in series})
-    return figure
 
 
 def in_rows(rows: Rows, looks: Mapping[str, Look], scale: Scale, longest: int = 24) -> Figure:
@@ -71,14 +78,9 @@ def in_rows(rows: Rows, looks: Mapping[str, Look], scale: Scale, longest: int = 
     figure = new_figure(0.6 + 0.24 * sum(lines) + 0.32 * len(lines))
     panels = figure.subplots(len(rows), 1, sharex=True, squeeze=False, height_ratios=[n + 0.6 for n in lines])[:, 0]
     for axes, (problem, found) in zip(panels, rows.items(), strict=True):
-        for n, (name, estimate) in enumerate(found.items()):
-            _point(axes, looks[name], n, estimate, upright=False)
-        axes.set_yticks(range(len(found)), [short(name, longest) for name in found])
-        axes.set_ylim(len(found) - 0.4, -0.6)
+        rows_below(axes, found, looks, longest)
         if scale.zero:
             axes.axvline(0, color=INK, linewidth=0.8, dashes=(3, 3))
-        axes.tick_params(axis="y", length=0)
-        axes.grid(False, axis="y")
         if len(rows) > 1:
             axes.set_title(short(problem, 52), loc="left")
     panels[-1].set_xlabel(scale.label)
@@ -88,7 +90,19 @@ def in_rows(rows: Rows, looks: Mapping[str, Look], scale: Scale, longest: int = 
     return figure
 
 
-def _point(axes: Axes, look: Look, place: float, estimate: Estimate, *, upright: bool) -> None:
+def rows_below(
+    axes: Axes, found: Mapping[str, Estimate], looks: Mapping[str, Look], longest: int, paper: Any = PAPER
+) -> None:
+    """A row for each name, the first one on top."""
+    for n, (name, estimate) in enumerate(found.items()):
+        _point(axes, looks[name], n, estimate, paper, upright=False)
+    axes.set_yticks(range(len(found)), [short(name, longest) for name in found], parse_math=False)
+    axes.set_ylim(len(found) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(False, axis="y")
+
+
+def _point(axes: Axes, look: Look, place: float, estimate: Estimate, paper: Any, *, upright: bool) -> None:
     """The estimate with its interval; an arrow goes to where it may be, a lower bound is hollow."""
 
     def at(*values: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -96,7 +110,7 @@ def _point(axes: Axes, look: Look, place: float, estimate: Estimate, *, upright:
         return (places, values) if upright else (values, places)
 
     low, high, value = estimate.low, estimate.high, estimate.value
-    hollow: dict[str, Any] = {"markerfacecolor": PAPER} if estimate.bound else {}
+    hollow: dict[str, Any] = {"markerfacecolor": paper} if estimate.bound else {}
     if estimate.bound or math.isinf(high):
         arrow = {"arrowstyle": "<-", "color": look.colour, "linewidth": 1.2, "shrinkA": 0, "shrinkB": 2}
         start, tip = ((place, value), (0, 17)) if upright else ((value, place), (17, 0))

@@ -49,6 +49,9 @@ _OF_LEARNING = {
     "fit": "training [s]",
     "predict": "prediction [s]",
 }
+_BRIEF = frozenset(
+    ("success", "tts", "tts_total", "ert", "balanced_accuracy", "twin_balanced_accuracy", "auroc", "fit")
+)
 _ELSEWHERE = frozenset(
     (
         "kind",
@@ -84,19 +87,23 @@ def verdicts(comparison: Comparison) -> DataTable:
     return _filled("verdicts", headings, rows)
 
 
-def summaries(comparison: Comparison) -> list[tuple[str, DataTable]]:
-    """One for the QUBO problems, one for those of learning, where there are any."""
+def summaries(comparison: Comparison, *, brief: bool = False) -> list[tuple[str, DataTable]]:
+    """One for the QUBO problems, one for those of learning, where there are any; `brief` has the main figures alone."""
     rows, found = comparison.summary_rows(), []
     for kind, title, figures in (("qubo", "QUBO problems", _OF_QUBO), ("learning", "Learning problems", _OF_LEARNING)):
         own = [row for row in rows if row["kind"] == kind]
+        shown = {name: figures[name] for name in figures if name in _BRIEF} if brief else {**figures, **_OF_BOTH}
         if own:
-            found.append((title, _summary(comparison, f"summary-{kind}", own, {**figures, **_OF_BOTH})))
+            found.append((title, _summary(comparison, f"summary-{kind}", own, shown, brief=brief)))
     return found
 
 
-def _summary(comparison: Comparison, name: str, rows: Sequence[Row], figures: Mapping[str, str]) -> DataTable:
+def _summary(
+    comparison: Comparison, name: str, rows: Sequence[Row], figures: Mapping[str, str], *, brief: bool
+) -> DataTable:
     qubo = name.endswith("qubo")
-    headings = ["problem", "solver", *figures.values(), *(["best value", "of a call"] if qubo else [])]
+    of_values = ["best value", "of a call"][: 1 if brief else 2] if qubo else []
+    headings = ["problem", "solver", *figures.values(), *of_values]
     filled = []
     for row in rows:
         problem, solver = row["problem"], row["solver"]
@@ -107,7 +114,8 @@ def _summary(comparison: Comparison, name: str, rows: Sequence[Row], figures: Ma
             energy = estimates.get("energy")
             values = [row["value"], signed(energy, comparison.goals[problem].sign) if energy else None]
         cells = (row["done"], row["failed"], row["variables"] or None)
-        filled.append((problem, shown, *(estimates.get(figure) for figure in figures), *values, *cells))
+        own = values[: len(of_values)]
+        filled.append((problem, shown, *(estimates.get(figure) for figure in figures), *own, *cells))
     return _filled(name, [*headings, "cells", "failed", "variables"], filled)
 
 

@@ -10,9 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hqml.compare.bootstrap import Estimate
-from hqml.compare.words import duration
-
-MISSING = "–"  # noqa: RUF001 - the dash of a table
+from hqml.display import MISSING, duration, number
 
 
 @dataclass(frozen=True)
@@ -84,15 +82,6 @@ def entry(value: Any) -> Entry:
             json.dumps(value, ensure_ascii=False, default=str) if len(value) else MISSING, None if value else ""
         )
     return Entry(str(value)) if str(value) else Entry(MISSING, "")
-
-
-def number(value: float) -> str:
-    """Four digits, or all of a whole number."""
-    if math.isinf(value):
-        return "∞" if value > 0 else "-∞"
-    if value == int(value) and abs(value) < 1e15:
-        return str(int(value))
-    return f"{value:.0f}" if 1e4 <= abs(value) < 1e7 else f"{value:.4g}"
 
 
 def precise(value: float) -> str:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from hqml.dl.data.stored import Stored
 from hqml.errors import DataError
+from hqml.untrusted import check_text
 
 _MOST_CLASSES = 1000
 """Of whole numbers as targets. ImageNet has as many; what has more is mostly a quantity."""
@@ -74,9 +75,13 @@ def classes_of(
     if isinstance(named, tuple):
         return named, Codes(np.arange(len(named)), where)
     values = _found(stored, where)
+    try:
+        check_text(values)
+    except ValueError as error:
+        raise DataError(f"{where} is damaged: its targets are {error}; write it again") from error
     if len(values) < 2:
         raise DataError(f"{where} holds one class alone, {values.tolist()}; bring targets of at least two")
-    return tuple(map(_name, values.tolist())), Codes(values, where)
+    return tuple(map(class_name, values.tolist())), Codes(values, where)
 
 
 def _found(stored: Stored, where: str) -> Values:
@@ -94,7 +99,8 @@ def _found(stored: Stored, where: str) -> Values:
     return values
 
 
-def _name(value: Any) -> str:
+def class_name(value: Any) -> str:
+    """What a class is called that a file has as this: 1.0 is "1", bytes are text."""
     if isinstance(value, bytes):
         return value.decode(errors="replace")
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from hqml.dl.data.digest import digest_of
 from hqml.dl.data.fields import Form, channels_first, classes_of, numbers
 from hqml.dl.data.file_source import Field, FileSource, KeptSource, StreamedSource
 from hqml.dl.data.formats import ARRAYS, open_array
@@ -67,7 +68,7 @@ class _Found:
 def open_files(data: DataSpec, base: Path, *, say: Say) -> Splits:
     """Open the files of a specification; arguments and errors as for `open_splits`."""
     parameters: FileParameters = filled(FileParameters, data.parameters, "data of files")
-    paths, names = _named(data, base)
+    paths, names = named(data, base)
     found = _opened(paths, names, parameters)
     fits = found.nbytes <= data.limit_mb * MB
     if data.stage or (data.stage is None and not fits):
@@ -84,11 +85,15 @@ def open_files(data: DataSpec, base: Path, *, say: Say) -> Splits:
     else:
         parts = parts_of(usable, unit, *shares, parameters.seed)
     say(f"{found.nbytes / MB:.4g} MB are {'kept in memory' if fits else 'read piece by piece'}")
-    return Splits(*(_kept if fits else _streamed)(data, fields, parts, classes, unit))
+    return Splits(*(_kept if fits else _streamed)(data, fields, parts, classes, unit), digest=digest_of(paths))
 
 
-def _named(data: DataSpec, base: Path) -> tuple[Paths, Mapping[str, str]]:
-    """Files and names of arrays in them, by field. Targets are in files of their own if they are named like one."""
+def named(data: DataSpec, base: Path) -> tuple[Paths, Mapping[str, str]]:
+    """Files and names of arrays in them, by field. Targets are in files of their own if they are named like one.
+
+    Raises:
+        FormatError: there are no such files, or not one of targets for each of inputs.
+    """
     assert data.file is not None  # `open_splits` has seen to it
     x = _matching(data.file, base)
     if data.targets is None:

@@ -27,7 +27,8 @@ class Tiles:
         label: "" for all bands: (bands, tile, tile); "tile" for the first: (tile, tile); "centre": a pixel of it: ().
 
     Raises:
-        FormatError: it cannot be read, or rasterio is not installed.
+        FormatError: it cannot be read.
+        LibraryMissing: rasterio is not installed.
         DataError: it is smaller than a tile.
     """
 

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from hqml.dl.data.stored import RawArray, RawChunks, Stored, sample_bytes, unit_of
-from hqml.dl.libraries import library
 from hqml.errors import FormatError
+from hqml.libraries import library
 from hqml.options import unlike
 
 
@@ -30,7 +30,9 @@ def open_hdf5(path: Path, name: str) -> Stored:
             if not found.shape:
                 raise FormatError(f"{path}: {name} holds a single value; samples are wanted along the first axis")
             return _raw(path, file, found) or Hdf5Array(path, name, found)
-    except OSError as error:
+    except FormatError:
+        raise
+    except Exception as error:  # of a damaged file any part may be what h5py stumbles over
         raise FormatError(f"{path} cannot be read as HDF5: {error}") from error
 
 
@@ -59,7 +61,7 @@ class Hdf5Array:
             self._dataset = library("h5py", "reading HDF5", "dl").File(self.path, "r", rdcc_nbytes=0)[self.name]
         try:
             self._dataset.read_direct(out, np.s_[start : start + len(out)])
-        except OSError as error:
+        except Exception as error:  # as above
             raise FormatError(
                 f"{self.path}: {self.name} is damaged at samples {start} to {start + len(out) - 1}: {error}"
             ) from error

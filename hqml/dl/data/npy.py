@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 import zipfile
-import zlib
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
@@ -15,6 +14,7 @@ from numpy.lib import format as npy_format
 from hqml.dl.data.stored import READ, RawArray, Stored
 from hqml.errors import FormatError
 from hqml.options import unlike
+from hqml.untrusted import NUMPY_FAILS
 
 _LOCAL_HEADER = struct.Struct("<26xHH")
 """Of a zip file's member: lengths of the name and of the extra field that follow it (APPNOTE 4.3.7)."""
@@ -50,7 +50,9 @@ def open_npz(path: Path, name: str) -> Stored:
                 return _array(path, file, member.header_offset + _LOCAL_HEADER.size + sum(_LOCAL_HEADER.unpack(header)))
             with archive.open(member) as packed:
                 return PackedArray(path, member.filename, *_header(path, packed))
-    except (zipfile.BadZipFile, ValueError, struct.error) as error:
+    except FormatError:
+        raise
+    except NUMPY_FAILS as error:
         raise FormatError(f"{path} cannot be read as .npz: {error}") from error
 
 
@@ -78,7 +80,7 @@ class PackedArray:
                     piece = packed.read(min(len(rest), READ))
                     rest[: len(piece)] = piece
                     rest = rest[_some(len(piece)) :]
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+        except NUMPY_FAILS as error:
             raise FormatError(f"{self.path} is damaged: {error}") from error
 
     def expect(self, start: int, count: int) -> None:
@@ -111,7 +113,7 @@ def _header(path: Path, file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]
         if version not in _HEADERS:
             raise ValueError(f"its version {version[0]}.{version[1]} is none of 1.0, 2.0")
         shape, fortran, dtype = _HEADERS[version](file)
-    except ValueError as error:
+    except NUMPY_FAILS as error:
         raise FormatError(f"{path} cannot be read as an array of NumPy: {error}") from error
     if dtype.hasobject:
         raise FormatError(f"{path} holds Python objects, which are code; save an array of numbers")

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from hqml.dl.data.stored import sample_bytes, unit_of
-from hqml.dl.libraries import library
 from hqml.errors import FormatError
+from hqml.libraries import library
 from hqml.options import unlike
 
 
@@ -21,7 +21,7 @@ class ZarrArray:
         name: in the store's group; a store that is an array itself has no names.
 
     Raises:
-        FormatError: it cannot be opened, or there is no such array.
+        FormatError: it cannot be opened, there is no such array, or reading it would run code of the file.
         LibraryMissing: zarr is not installed.
     """
 
@@ -41,11 +41,16 @@ class ZarrArray:
             try:
                 root = zarr.open(self.path, mode="r")
                 found = root if isinstance(root, zarr.Array) else root.get(self.name)
+                names = [] if isinstance(found, zarr.Array) else [name for name, _ in root.arrays()]
             except Exception as error:  # zarr raises what its stores and codecs do
                 raise FormatError(f"{self.path} cannot be read as Zarr: {error}") from error
             if not isinstance(found, zarr.Array):
-                names = [name for name, _ in root.arrays()]
                 raise FormatError(f"{self.path} has no array {self.name!r}{unlike(self.name, names)}")
+            if _is_pickled(found):
+                raise FormatError(
+                    f"{self.path}: {self.name} is packed by pickle, which runs code when it is read; "
+                    "write it as numbers or text, without that filter"
+                )
             self._array = found
         return self._array
 
@@ -70,3 +75,12 @@ class ZarrArray:
     def close(self) -> None:
         """Let go of the store."""
         self._array = None
+
+
+def _is_pickled(array: Any) -> bool:
+    """Whether one of its codecs is pickle, as Zarr's format 2 allows.
+
+    numcodecs 0.16.6 refuses it by itself, but not where a variable of the environment allows it, nor need older ones.
+    """
+    codecs = [*(getattr(array.metadata, "filters", None) or ()), getattr(array.metadata, "compressor", None)]
+    return any(getattr(one, "codec_id", None) == "pickle" for one in codecs)

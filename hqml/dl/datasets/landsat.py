@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from hqml.dl.dataset import Baseline, Dataset
 from hqml.dl.datasets.parts import cut, whole
-from hqml.dl.libraries import LibraryMissing
 from hqml.dl.source import Splits
+from hqml.errors import LibraryMissing
 
 SOILS = {
     1: "red soil",

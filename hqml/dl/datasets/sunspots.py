@@ -9,9 +9,9 @@ import numpy as np
 from hqml.dl.dataset import Baseline, Dataset
 from hqml.dl.datasets.parts import whole
 from hqml.dl.datasets.sequences import windows
-from hqml.dl.libraries import library
 from hqml.dl.source import ArraySource, Splits
 from hqml.errors import ParameterError
+from hqml.libraries import library
 from hqml.options import whole_number
 
 WATCHED, TESTED = 1900, 1930

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hqml.errors import FormatError
+from hqml.untrusted import NUMPY_FAILS
 
 
 def packed(arrays: Mapping[str, npt.ArrayLike]) -> str:
@@ -36,7 +37,7 @@ def unpacked(text: str, source: str) -> dict[str, npt.NDArray[Any]]:
             if any(member.compress_type != zipfile.ZIP_STORED for member in bundle.infolist()):
                 raise ValueError("compressed")
             return {member.removesuffix(".npy"): _array(bundle, member) for member in bundle.namelist()}
-    except (ValueError, EOFError, OSError, KeyError, MemoryError, zipfile.BadZipFile) as error:
+    except NUMPY_FAILS as error:
         raise FormatError(f"{source}: arrays in its metadata are damaged ({error}); write or copy it again") from error
 
 

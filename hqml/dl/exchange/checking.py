@@ -8,9 +8,10 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from hqml.dl.libraries import library
+from hqml.display import first_line
 from hqml.dl.signature import Signature
 from hqml.errors import HqmlError
+from hqml.libraries import library
 
 INPUT = "x"
 """Name of the one input of all models."""
@@ -57,7 +58,7 @@ def checked(content: bytes, predict: Predict, x: Inputs, outputs: Sequence[str],
     try:
         session = opened(content)
     except Exception as error:  # onnxruntime's errors share no root beside this
-        raise ExportError(f"onnxruntime does not take the ONNX model: {_first_line(error)}") from error
+        raise ExportError(f"onnxruntime does not take the ONNX model: {first_line(error)}") from error
     x = np.resize(x, (max(3, len(x)), *x.shape[1:]))
     whole = predict(x)
     scales = [_scale(values, name) for values, name in zip(whole, outputs, strict=True)]
@@ -81,7 +82,7 @@ def _run(session: Any, x: Inputs, outputs: Sequence[str]) -> Sequence[npt.NDArra
         found: Sequence[npt.NDArray[Any]] = session.run(list(outputs), {INPUT: x})
     except Exception as error:
         raise ExportError(
-            f"the ONNX model does not run on a batch of {len(x)}: {_first_line(error)}; `forward` must take batches of "
+            f"the ONNX model does not run on a batch of {len(x)}: {first_line(error)}; `forward` must take batches of "
             "any size, with operators that ONNX has"
         ) from error
     return found
@@ -106,7 +107,3 @@ def _check_shape(name: str, samples: int, expected: tuple[int, ...], found: tupl
 def _difference(scale: float, expected: npt.NDArray[Any], found: npt.NDArray[Any]) -> float:
     difference = np.abs(found.astype(np.float64) - expected)
     return float(np.max(difference / np.maximum(scale, np.abs(expected)), initial=0.0))
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from hqml.dl.data.fields import class_name
 from hqml.errors import DataError
 
 Values = npt.NDArray[Any]
@@ -112,7 +113,7 @@ class Truth:
     """
 
     def __init__(self, parts: Iterable[Values], classes: Sequence[str], source: str) -> None:
-        found = sorted({name for part in parts for name in map(_name, np.unique(part).tolist())})
+        found = sorted({name for part in parts for name in map(class_name, np.unique(part).tolist())})
         numbered = {str(number): number for number in range(len(classes))}
         named = {name: number for number, name in enumerate(classes)}
         self._numbers = named if set(found) <= set(named) else numbered
@@ -124,14 +125,8 @@ class Truth:
     def __call__(self, part: Values) -> Numbers:
         """Numbers of classes, in the shape of the labels."""
         names, places = np.unique(part, return_inverse=True)
-        numbers = np.array([self._numbers[_name(name)] for name in names.tolist()], dtype=np.int64)
+        numbers = np.array([self._numbers[class_name(name)] for name in names.tolist()], dtype=np.int64)
         return numbers[places].reshape(part.shape)
-
-
-def _name(value: Any) -> str:
-    if isinstance(value, bytes):
-        return value.decode(errors="replace")
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _listed(names: Sequence[str]) -> str:

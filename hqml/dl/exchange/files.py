@@ -12,9 +12,9 @@ import numpy.typing as npt
 from hqml.dl.exchange.arrays import packed
 from hqml.dl.exchange.checking import ExportError, Inputs, Predict, checked
 from hqml.dl.exchange.metadata import REST, STATE, Description, described, properties
-from hqml.dl.libraries import library
 from hqml.errors import FormatError, ParameterError
 from hqml.files import check_writable, replacing
+from hqml.libraries import library
 from hqml.model_file import content_of
 
 if TYPE_CHECKING:
@@ -141,10 +141,13 @@ def initializers(file: OnnxFile) -> dict[str, npt.NDArray[Any]]:
     found: dict[str, npt.NDArray[Any]] = {}
     for tensor in file.model.graph.initializer:
         if tensor.data_location == TensorProto.EXTERNAL:
-            raise FormatError(f"{file.source}: its weights are in another file, which hqml does not open")
+            raise FormatError(
+                f"{file.source}: its weights are in another file, which hqml does not open; save both as one: "
+                "onnx.save_model"
+            )
         try:
             found[tensor.name] = numpy_helper.to_array(tensor)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, KeyError) as error:
             raise FormatError(f"{file.source}: {tensor.name} is damaged ({error}); write or copy it again") from error
     return found
 

@@ -15,6 +15,7 @@ from hqml.dl.signature import Signature
 from hqml.errors import FormatError, ParameterError
 from hqml.samples import version
 from hqml.secrets import scrubbed, without_secrets
+from hqml.untrusted import read_json
 
 if TYPE_CHECKING:
     from hqml.dl.spec import Task
@@ -97,8 +98,8 @@ def described(found: Mapping[str, str], source: str) -> Description:
             f"layout {LAYOUT}; run: pip install --upgrade hqml"
         )
     try:
-        signature = _signature(json.loads(found["signature"]))
-        outputs = tuple(_names(json.loads(found["outputs"])))
+        signature = _signature(read_json(found["signature"]))
+        outputs = tuple(_names(read_json(found["outputs"])))
     except (KeyError, TypeError, ValueError) as error:
         raise FormatError(f"{source}: its metadata are damaged ({error!r}); write or copy it again") from error
     arrays = {name: found[name] for name in (STATE, REST) if name in found}

@@ -15,10 +15,10 @@ from hqml.dl.exchange.checking import Inputs
 from hqml.dl.exchange.files import save_checked
 from hqml.dl.head.fitting import network_task
 from hqml.dl.head.model import Features, Headed
-from hqml.dl.libraries import library
 from hqml.dl.signature import Signature
 from hqml.dl.spec import Task
 from hqml.errors import DataError
+from hqml.libraries import library
 from hqml.model_file import load_model, save_model
 
 if TYPE_CHECKING:

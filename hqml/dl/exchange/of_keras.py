@@ -18,10 +18,10 @@ from hqml.dl.exchange.files import check_size, save_checked
 from hqml.dl.frameworks.keras import build
 from hqml.dl.frameworks.keras_library import quiet
 from hqml.dl.frameworks.keras_state import weights_of
-from hqml.dl.libraries import library
 from hqml.dl.signature import Signature
 from hqml.dl.spec import Task
 from hqml.errors import DataError
+from hqml.libraries import library
 
 if TYPE_CHECKING:
     import onnx

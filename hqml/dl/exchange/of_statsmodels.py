@@ -14,10 +14,10 @@ from hqml.dl.autoregression import AutoRegression
 from hqml.dl.exchange.checking import INPUT, Inputs
 from hqml.dl.exchange.files import save_checked
 from hqml.dl.frameworks.statistical import build
-from hqml.dl.libraries import library
 from hqml.dl.signature import Signature
 from hqml.dl.spec import Task
 from hqml.errors import DataError
+from hqml.libraries import library
 
 if TYPE_CHECKING:
     import onnx

@@ -17,10 +17,10 @@ from torch import nn
 
 from hqml.dl.exchange import files
 from hqml.dl.exchange.checking import INPUT, ExportError, Inputs
-from hqml.dl.libraries import library
 from hqml.dl.signature import Signature
 from hqml.dl.spec import Task
 from hqml.errors import DataError
+from hqml.libraries import library
 
 if TYPE_CHECKING:
     import onnx

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import numpy.typing as npt
 from hqml.dl.exchange.checking import INPUT, Inputs
 from hqml.dl.exchange.metadata import described
 from hqml.errors import DataError, FormatError
+from hqml.untrusted import read_json
 
 _VALUES_AT_ONCE = 2**20
 """Of inputs in one run, 4 MiB; what a model makes of them in between is mostly larger."""
@@ -34,16 +34,16 @@ class Predictor:
 
     Raises:
         FormatError: there is no such file, it is damaged, or another model.
-        OnnxMissing: onnxruntime is not installed.
+        LibraryMissing: onnxruntime is not installed.
     """
 
     def __init__(self, model: Any, source: str | None = None) -> None:
-        from hqml.onnx_model.running import session_of
+        from hqml.onnx_model.running import metadata_of, session_of
 
         is_path = isinstance(model, str | Path)
         self._source = source or (str(model) if is_path else "the ONNX model")
         self._session = session_of(model) if is_path else model
-        found = described(self._session.get_modelmeta().custom_metadata_map, self._source)
+        found = described(metadata_of(self._session, self._source), self._source)
         self.signature, self.outputs, self.metadata = found.signature, found.outputs, found.facts
         self._check()
 
@@ -129,7 +129,7 @@ class Predictor:
     def _task(self, *keys: str) -> str | None:
         """A text of the task, read without pydantic; None where it is none."""
         try:
-            found = json.loads(self.metadata.get("task", "{}"))
+            found = read_json(self.metadata.get("task", "{}"))
             for key in keys:
                 found = found[key]
         except (ValueError, KeyError, TypeError):  # damaged: `hqml.dl.load` tells

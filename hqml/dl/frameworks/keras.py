@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from hqml.display import first_line
 from hqml.dl.data.loader import Loader
 from hqml.dl.frameworks.keras_library import keras, quiet
 from hqml.dl.frameworks.keras_state import Run, restored, save, take_weights, weights_of
@@ -118,7 +119,7 @@ def _begun(task: Task, splits: Splits, signature: Signature, folder: Path | None
     optimizer = _optimizer(task.optimizer)
     loader = Loader(splits.train, task.data.batch, seed=task.seed)
     rates = Rates(task.schedule, task.epochs, len(loader))
-    run = Run(task, signature, model, loader, rates, float(optimizer.learning_rate), [], [])
+    run = Run(task, signature, model, loader, rates, float(optimizer.learning_rate), [], [], splits.digest)
     if folder is not None and restored(run, folder):
         return run
     if task.data.scale:
@@ -139,7 +140,7 @@ def _optimizer(spec: OptimizerSpec) -> Any:
     try:
         return getattr(keras().optimizers, _OPTIMIZERS[name])(**rate, **spec.parameters)
     except (TypeError, ValueError) as error:
-        raise ParameterError(f"optimizer {name}: {str(error).splitlines()[0]}") from error
+        raise ParameterError(f"optimizer {name}: {first_line(error)}") from error
 
 
 def _loss(task: Task, signature: Signature) -> Any:
@@ -158,7 +159,7 @@ def _made_loss(kind: Any, spec: LossSpec, **own: Any) -> Any:
     try:
         return kind(**spec.parameters, **own)
     except (TypeError, ValueError) as error:
-        raise ParameterError(f"loss {spec.name} of keras: {str(error).splitlines()[0]}") from error
+        raise ParameterError(f"loss {spec.name} of keras: {first_line(error)}") from error
 
 
 def _epoch(run: Run, watched: Source) -> Epoch:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
 
-from hqml.dl.libraries import library
+from hqml.libraries import library
 
 
 def keras() -> Any:

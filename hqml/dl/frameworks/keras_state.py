@@ -7,7 +7,6 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +20,7 @@ from hqml.dl.training.same_task import check_task, fixed
 from hqml.dl.training.schedules import Rates
 from hqml.errors import FormatError, ParameterError
 from hqml.files import keep
+from hqml.untrusted import NUMPY_FAILS, read_json
 
 Weights = list[npt.NDArray[Any]]
 
@@ -34,6 +34,7 @@ class Run:
     Attributes:
         rate: learning rate before the schedule.
         best: weights of the best epoch so far.
+        digest: of the data, `Splits.digest`.
     """
 
     task: Task
@@ -44,6 +45,7 @@ class Run:
     rate: float
     history: list[Epoch]
     best: Weights
+    digest: str = ""
 
 
 def weights_of(model: Any) -> Weights:
@@ -79,7 +81,7 @@ def save(folder: Path, run: Run) -> None:
     np.savez(stream, *run.best)
     keep(best, stream.getvalue())
     epochs = [{**asdict(one), "validation": dict(one.validation)} for one in run.history]
-    notes = {"number": number, "task": fixed(run.task), "epochs": epochs, "schedule": run.rates.state()}
+    notes = {"number": number, "task": fixed(run.task, run.digest), "epochs": epochs, "schedule": run.rates.state()}
     keep(folder / _NOTES, json.dumps(notes).encode())
     for old in (*folder.glob("checkpoint-*.keras"), *folder.glob("best-*.npz")):
         if old not in (model, best):
@@ -91,23 +93,23 @@ def restored(run: Run, folder: Path) -> bool:
 
     Raises:
         FormatError: it is damaged.
-        ParameterError: it is of another task.
+        ParameterError: it is of another task, or of other data.
     """
     path = folder / _NOTES
     if not path.is_file():
         return False
     try:
-        notes = json.loads(path.read_text())
+        notes = read_json(path.read_bytes())
         before, number = notes["task"], notes["number"]
         history = [Epoch(**one) for one in notes["epochs"]]
-        check_task(path, before, fixed(run.task))
+        check_task(path, before, fixed(run.task, run.digest))
         run.model = keras().saving.load_model(folder / f"checkpoint-{number}.keras")
-        with np.load(io.BytesIO((folder / f"best-{number}.npz").read_bytes())) as kept:
+        with np.load(io.BytesIO((folder / f"best-{number}.npz").read_bytes()), allow_pickle=False) as kept:
             run.best = [kept[name] for name in kept.files]
         run.history = history
         run.rates.restore(notes["schedule"])
     except ParameterError:
         raise
-    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
+    except NUMPY_FAILS as error:
         raise FormatError(f"{path}: the checkpoint is damaged ({error}); begin anew with --fresh") from error
     return True

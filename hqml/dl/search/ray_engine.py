@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hqml.dl.libraries import library
 from hqml.dl.run import train
 from hqml.dl.search.alone import alone
 from hqml.dl.search.found import Found, Trial, best_of
 from hqml.dl.search.space import best_task, with_values
 from hqml.dl.spec import RangeSpec, SearchSpec, Task
 from hqml.errors import HqmlError, ParameterError
+from hqml.libraries import library
 
 
 def search_by_ray(task: Task, spec: SearchSpec, folder: Path, base: Path) -> Found:

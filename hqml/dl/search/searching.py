@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hqml.display import first_line
 from hqml.dl.defaults import completed
-from hqml.dl.libraries import library
 from hqml.dl.run import train
 from hqml.dl.search.alone import alone
 from hqml.dl.search.found import Found, best_of, write_found
@@ -19,6 +19,7 @@ from hqml.dl.search.space import best_task, distributions, values_of, with_value
 from hqml.dl.search.trials import Trials
 from hqml.dl.spec import SearchSpec, Task
 from hqml.errors import FormatError, HqmlError, ParameterError
+from hqml.libraries import library
 from hqml.tuning.storage import opened
 
 if TYPE_CHECKING:
@@ -43,6 +44,10 @@ class _Pruned(Exception):
     """A trial is ended early."""
 
 
+class _NoSuchFigure(ParameterError):
+    """A model was trained, and nobody has measured what the search looks at."""
+
+
 def search(
     task: Task,
     folder: str | Path,
@@ -64,7 +69,7 @@ def search(
         report: hears how far the search is.
 
     Raises:
-        ParameterError: the task has no search, or its figure is not known and has no direction.
+        ParameterError: the task has no search; or its figure has no direction, or the first trial does not measure it.
         FormatError: the journal cannot be opened, or is of another search.
         HqmlError: all trials have failed.
         LibraryMissing: Optuna, or Ray for engine ray, is not installed.
@@ -152,8 +157,13 @@ class _Search:
             figure = self._reached(trial)
         except _Pruned:
             self.trials.prune(trial)
+        except _NoSuchFigure as error:
+            if not any(one.state == "complete" for one in self.trials.listed()):  # nor will the next trial have it
+                self.trials.withdraw(trial)
+                raise
+            self.trials.fail(trial, str(error))
         except Exception as error:  # of any library: what cannot be trained is a failed trial, and the search goes on
-            self.trials.fail(trial, str(error).splitlines()[0] if str(error) else type(error).__name__)
+            self.trials.fail(trial, first_line(error))
         except BaseException:
             self.trials.withdraw(trial)
             raise
@@ -183,7 +193,7 @@ class _Search:
     def _figure_of(self, figures: Any) -> float:
         if self.figure not in figures:
             known = ", ".join(figures) or "none: data has no validation samples"
-            raise ParameterError(f"search: there is no figure {self.figure!r} of the validation data; known: {known}")
+            raise _NoSuchFigure(f"search: there is no figure {self.figure!r} of the validation data; known: {known}")
         return float(figures[self.figure])
 
     def _tell(self, found: Found, progress: Progress | None) -> None:

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from hqml.dl.libraries import LibraryMissing, library
 from hqml.dl.tracking.events import Event
-from hqml.errors import FormatError
+from hqml.errors import FormatError, LibraryMissing
+from hqml.libraries import library
 
 
 class Run:

@@ -17,10 +17,9 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import IO
 
-from hqml.dl.libraries import LibraryMissing
 from hqml.dl.tracking.events import Event
 from hqml.dl.tracking.tools import Place
-from hqml.errors import FormatError, ServiceError
+from hqml.errors import FormatError, LibraryMissing, ServiceError
 from hqml.secrets import scrubbed
 
 _TO_OPEN, _TO_KEEP, _TO_END, _TO_LEAVE = 60.0, 600.0, 180.0, 20.0

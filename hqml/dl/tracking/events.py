@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias
 
+from hqml.untrusted import read_json
+
 Kind: TypeAlias = Literal["parameters", "metrics", "model", "end"]
 
 
@@ -31,12 +33,12 @@ class Event:
         return json.dumps(asdict(self))
 
     @classmethod
-    def of_line(cls, line: str) -> Event:
+    def of_line(cls, line: str | bytes) -> Event:
         """
         Raises:
             ValueError, TypeError: it is none.
         """
-        return cls(**json.loads(line))
+        return cls(**read_json(line))
 
 
 class Tool(Protocol):

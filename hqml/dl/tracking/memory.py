@@ -12,6 +12,7 @@ from hqml.dl.tracking.tools import Place
 from hqml.errors import FormatError
 from hqml.files import keep
 from hqml.secrets import scrubbed
+from hqml.untrusted import read_json
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Memory:
         if self._run_file is None or not self._run_file.exists():
             return None
         try:
-            content = json.loads(self._run_file.read_text())
+            content = read_json(self._run_file.read_bytes())
             run = str(content.pop("run"))
             found = Place(**content)
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
@@ -80,7 +81,7 @@ class Memory:
         if self.waiting is None or not self.waiting.exists():
             return []
         found = []
-        for line in self.waiting.read_text().splitlines():
+        for line in self.waiting.read_bytes().splitlines():
             try:
                 found.append(Event.of_line(line))
             except (ValueError, TypeError):

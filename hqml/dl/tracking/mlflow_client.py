@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hqml.dl.libraries import library
 from hqml.errors import FormatError, HqmlError, ParameterError, ServiceError
 from hqml.files import check_writable
+from hqml.libraries import library
 from hqml.secrets import scrubbed
 
 _SETTINGS = {

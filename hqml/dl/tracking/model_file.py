@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hqml.dl.libraries import library
+from hqml.display import first_line
 from hqml.errors import FormatError
+from hqml.libraries import library
 from hqml.secrets import cleaned
+from hqml.untrusted import read_json
 
 if TYPE_CHECKING:
     import onnx
@@ -101,7 +102,7 @@ def read_model(path: str | Path) -> ModelFile:
         proto = onnx.load_model_from_string(content)
         onnx.checker.check_model(proto)
     except Exception as error:  # protobuf's own, and those of the checker
-        raise FormatError(f"{path}: is no ONNX model, or damaged ({str(error).splitlines()[0]})") from error
+        raise FormatError(f"{path}: is no ONNX model, or damaged ({first_line(error)})") from error
     if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in proto.graph.initializer):
         raise FormatError(f"{path}: its weights are in another file; save it as one with onnx.save_model")
     metadata = {one.key: one.value for one in proto.metadata_props}
@@ -119,7 +120,7 @@ def digest_of(path: Path) -> str:
 
 def _holds_secret(text: str) -> bool:
     try:
-        content = json.loads(text)
+        content = read_json(text)
     except ValueError:
         content = text
     return bool(cleaned(content) != content)
@@ -128,7 +129,7 @@ def _holds_secret(text: str) -> bool:
 def _mapping(value: Any) -> dict[str, Any]:
     if isinstance(value, str):
         try:
-            value = json.loads(value)
+            value = read_json(value)
         except ValueError:
             return {}
     return value if isinstance(value, dict) else {}

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from hqml.display import first_line
 from hqml.dl.tracking.memory import Memory
 from hqml.dl.tracking.mlflow_client import as_service_errors, connected, mlflow
 from hqml.dl.tracking.mlflow_models import TAG, downloaded, experiment_of, registered
@@ -91,7 +92,7 @@ class Registry:
             if version in (None, str(one.version)) and (alias is None or alias in one.aliases):
                 return one
         if not versions:
-            raise DataError(f"the registered model {name!r} has no version yet")
+            raise DataError(f"the registered model {name!r} has no version yet; push one: hqml model push FOLDER")
         asked = version or f"@{alias}"
         raise DataError(f"the registered model {name!r} has no version {asked}; there are: {', '.join(known)}")
 
@@ -210,7 +211,7 @@ def _onnx_file(folder: Path, version: Version) -> Path:
     try:
         flavors = mlflow("mlflow.models").Model.load(str(folder)).flavors
     except Exception as error:  # what others have registered may be anything
-        raise DataError(f"{version.where} cannot be read as a model of MLflow: {str(error).splitlines()[0]}") from error
+        raise DataError(f"{version.where} cannot be read as a model of MLflow: {first_line(error)}") from error
     file = folder / str(flavors.get("onnx", {}).get("data", ""))
     if "onnx" not in flavors or not file.resolve().is_relative_to(folder.resolve()) or not file.is_file():
         raise DataError(f"{version.where} is no ONNX model; it is of: {', '.join(flavors)}")

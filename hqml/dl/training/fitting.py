@@ -83,7 +83,7 @@ def fit(
         stack.enter_context(randomness.own_chance(task.seed, task.deterministic, group.device))
         signals = stack.enter_context(noticing(keeps=folder is not None))
         path = None if folder is None else Path(folder) / FILE
-        state = _state(path, task, group, resume=resume)
+        state = _state(path, task, splits, group, resume=resume)
         training = _begun(task, splits, signature, group, state, path, signals, report, tracker or NoTracker())
         earlier = sum(epoch.seconds for epoch in training.position.history) + training.position.seconds
         stopped = training.run()
@@ -97,12 +97,12 @@ def _check(task: Task, splits: Splits, group: Group) -> None:
         raise ParameterError("early_stopping looks at validation data, and there are none; set data: {validation: 0.1}")
 
 
-def _state(path: Path | None, task: Task, group: Group, *, resume: bool) -> State | None:
+def _state(path: Path | None, task: Task, splits: Splits, group: Group, *, resume: bool) -> State | None:
     """Of the checkpoint to go on from. One that is not wanted is removed: a later run must not go on from it."""
     if path is None:
         return None
     if resume:
-        return read_state(path, task)
+        return read_state(path, task, splits.digest)
     if group.rank == 0:
         path.unlink(missing_ok=True)
     group.barrier()

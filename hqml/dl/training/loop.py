@@ -189,8 +189,9 @@ class Training:
         if self.group.rank == 0:
             others = {"rates": self.rates.state(), **self.stepper.state()}
             weights = self.objective.state_dict()
-            order = self.loader.order
-            write_state(self.path, State(self.task, self.position, totals, weights, self.best, others, chance, order))
+            order, digest = self.loader.order, self.splits.digest
+            state = State(self.task, self.position, totals, weights, self.best, others, chance, order, digest)
+            write_state(self.path, state)
         self.group.barrier()  # a launcher that sees a rank end would kill the one that writes
         self._saved = time.monotonic()
         self._save_seconds = self._saved - began

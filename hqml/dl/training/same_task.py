@@ -1,4 +1,4 @@
-"""Whether a checkpoint is of the task that is to go on. Needs no torch."""
+"""Whether a checkpoint is of the task, and of the data, that are to go on. Needs no torch."""
 
 from __future__ import annotations
 
@@ -16,10 +16,19 @@ _FREE = {"name", "epochs", "checkpoint_every", "early_stopping", "distribution",
 _FREE_DATA = {"limit_mb", "stage"}
 
 
-def fixed(task: Task) -> str:
-    """What has to be the same when training goes on, as JSON."""
+_DIGEST = "data.digest"
+
+
+def fixed(task: Task, digest: str = "") -> str:
+    """What has to be the same when training goes on, as JSON.
+
+    Args:
+        task: that is trained.
+        digest: of its data, `hqml.dl.source.Splits.digest`.
+    """
     content = task.model_dump(mode="json", exclude=_FREE)
     content["data"] = {key: value for key, value in content["data"].items() if key not in _FREE_DATA}
+    content["data"] |= {"digest": digest} if digest else {}
     del content["model"]["file"]  # whose weights training began with: it may have moved since
     return json.dumps(content, sort_keys=True)
 
@@ -28,12 +37,20 @@ def check_task(path: Path, before: str, now: str) -> None:
     """Compare what `fixed` says of the task of a checkpoint, and of the one that is to go on.
 
     Raises:
-        ParameterError: they differ.
+        ParameterError: they differ. A checkpoint that knows no digest of its data is taken as it is.
     """
     if before == now:
         return
     old, new = _flat(json.loads(before)), _flat(json.loads(now))
-    key = min(key for key in {*old, *new} if old.get(key) != new.get(key))
+    unlike = {key for key in {*old, *new} if old.get(key) != new.get(key)}
+    if unlike <= {_DIGEST}:
+        if _DIGEST in old and _DIGEST in new:
+            raise ParameterError(
+                f"the data have changed since {path} was written; bring back those it began with, name another folder "
+                "(--out), or begin anew (--fresh)"
+            )
+        return
+    key = min(unlike - {_DIGEST})
     raise ParameterError(
         f"{path} is of a task with {key}: {json.dumps(old.get(key))}, not {json.dumps(new.get(key))}; "
         "name another folder (--out), or begin anew (--fresh)"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -60,6 +59,7 @@ class State:
         others: states of optimisers, by phase, of the schedule ("rates") and of loss scaling ("scaler").
         chance: of `randomness.gathered`.
         order: of `Loader.order`: what the order of the samples depends on beside seed and epoch.
+        digest: of the data, `Splits.digest`.
     """
 
     task: Task
@@ -70,6 +70,7 @@ class State:
     others: Mapping[str, Any]
     chance: Tensor
     order: str
+    digest: str = ""
 
 
 def write_state(path: Path, state: State) -> None:
@@ -81,7 +82,7 @@ def write_state(path: Path, state: State) -> None:
     position = state.position
     content = {
         "hqml": _VERSION,
-        "task": fixed(state.task),
+        "task": fixed(state.task, state.digest),
         "history": [_plain(epoch) for epoch in position.history],
         "step": position.step,
         "totals": state.totals,
@@ -101,27 +102,27 @@ def write_state(path: Path, state: State) -> None:
             raise FormatError(f"cannot write {path}: {error}") from error
 
 
-def read_state(path: Path, task: Task) -> State | None:
+def read_state(path: Path, task: Task, digest: str = "") -> State | None:
     """Read the checkpoint of a task; None: there is none. It runs no code of the file.
 
     Raises:
         FormatError: it is damaged, or of a newer hqml.
-        ParameterError: it is of another task.
+        ParameterError: it is of another task, or of other data.
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         return None
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+    except Exception as error:  # of a damaged file any part may be what torch stumbles over
         raise FormatError(f"{path} is no checkpoint, or a damaged one; remove it, or begin anew (--fresh)") from error
     if not isinstance(content, dict) or content.get("hqml") != _VERSION:
         raise FormatError(f"{path} is no checkpoint that this version of hqml reads; begin anew (--fresh)")
     try:
-        check_task(path, content["task"], fixed(task))
+        check_task(path, content["task"], fixed(task, digest))
         history = [Epoch(**epoch) for epoch in content["history"]]
         position = Position(history, **{name: content[name] for name in ("step", "seconds")})
         others = {name: content[name] for name in ("totals", "weights", "best", "others", "chance", "order")}
-        return State(task, position, **others)
+        return State(task, position, digest=digest, **others)
     except ParameterError:
         raise
     except (KeyError, TypeError, ValueError) as error:

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from hqml.display import first_line
 from hqml.dl.architecture import Architecture
 from hqml.dl.frameworks.keras_library import keras
 from hqml.dl.signature import Signature
@@ -55,7 +56,7 @@ def build(parameters: Parameters, signature: Signature) -> Any:
     try:
         return library.Sequential([*stack, *_last(layers, signature)])
     except Exception as error:  # of Keras, of many kinds
-        raise ParameterError(f"the layers do not fit each other: {_first_line(error)}") from error
+        raise ParameterError(f"the layers do not fit each other: {first_line(error)}") from error
 
 
 def _axis(signature: Signature) -> int:
@@ -79,11 +80,7 @@ def _layer(layers: Any, written: str | dict[str, dict[str, Any]]) -> Any:
     try:
         return getattr(layers, name)(**arguments)
     except Exception as error:  # of Keras, of many kinds: some of its layers want TensorFlow
-        raise ParameterError(f"layer {name}: {_first_line(error)}") from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ParameterError(f"layer {name}: {first_line(error)}") from error
 
 
 ARCHITECTURE = Architecture(

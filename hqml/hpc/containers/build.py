@@ -22,6 +22,7 @@ from typing import Any
 from hqml.errors import BackendError, FormatError
 from hqml.files import replacing
 from hqml.hpc import apptainer
+from hqml.hpc.containers.container import digest_of
 from hqml.hpc.host import open_environment
 from hqml.samples import version
 
@@ -182,14 +183,14 @@ def _record(text: str, definition: str, folder: Path, image: Path, runner: str, 
     """What an image was built from, and by what."""
     is_file = image.is_file()
     return {
-        "sha256": _digest(image) if is_file else None,
+        "sha256": digest_of(image) if is_file else None,
         "bytes": image.stat().st_size if is_file else None,
         "definition": {
             "path": os.path.abspath(definition),
             "sha256": hashlib.sha256(text.encode()).hexdigest(),
             "text": text.splitlines(),
         },
-        "files": {source: _digest(folder / source) for source in _sources(text) if (folder / source).is_file()},
+        "files": {source: digest_of(folder / source) for source in _sources(text) if (folder / source).is_file()},
         "built_by": _version(runner),
         "host": socket.gethostname(),
         "hqml": version(),
@@ -214,11 +215,6 @@ def _version(runner: str) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return Path(runner).name
     return ended.stdout.strip() or Path(runner).name
-
-
-def _digest(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _now() -> str:

@@ -265,7 +265,7 @@ def _copied_wheel(path: str, folder: str | os.PathLike[str]) -> Copied:
 
 def _copied(written: str, folder: str | os.PathLike[str]) -> Copied:
     path, colon, inside = written.partition(":")
-    digest, source = _digest(path), _seen_from(folder, path, "a file")
+    digest, source = digest_of(path), _seen_from(folder, path, "a file")
     target = inside if colon else f"/data/{Path(path).name}"
     if not target.startswith("/") or target.endswith("/") or ".." in Path(target).parts or not _PATH.fullmatch(target):
         raise ParameterError(f"write FILE:/FOLDER/NAME with a plain path inside the image, found {written!r}")
@@ -294,7 +294,12 @@ def _seen_from(folder: str | os.PathLike[str], path: str, what: str) -> str:
     return written
 
 
-def _digest(path: str) -> str:
+def digest_of(path: str | os.PathLike[str]) -> str:
+    """SHA-256 of a file, in hexadecimal digits.
+
+    Raises:
+        FormatError: it cannot be read.
+    """
     try:
         if not Path(path).is_file():
             raise FormatError(f"{path}: there is no such file")

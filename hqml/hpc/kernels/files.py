@@ -18,6 +18,7 @@ from hqml.hpc.kernels.kernel import Kernel, script, specification
 from hqml.hpc.said import last_line
 from hqml.hpc.site import Site
 from hqml.options import unlike
+from hqml.untrusted import read_json
 
 SCRIPT, SPECIFICATION, LOGO = "kernel.sh", "kernel.json", "logo-svg.svg"
 
@@ -147,7 +148,7 @@ def _read(place: Path) -> Installed | None:
     if place.is_symlink():
         return None
     try:
-        content = json.loads((place / SPECIFICATION).read_text(encoding="utf-8"))
+        content = read_json((place / SPECIFICATION).read_bytes())
         written = content["metadata"]["hqml"]
         return Installed(place.name, place, str(content["display_name"]), dict(written))
     except (OSError, ValueError, LookupError, TypeError):

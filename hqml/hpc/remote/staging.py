@@ -140,7 +140,7 @@ def fetch(
         if not name or PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
             raise ParameterError(f"name what is below {remote}, found {name!r}")
     if not names:
-        raise ParameterError("nothing to fetch is named")
+        raise ParameterError(f"nothing to fetch is named; name files or folders below {remote}")
     Path(folder).mkdir(parents=True, exist_ok=True)
     first, *others = (f"{remote}/./{name}" for name in names)
     sources = [f"{host.name}:{first}", *(f":{one}" for one in others)]

@@ -13,6 +13,7 @@ from typing import Any
 
 from hqml.errors import FormatError, ParameterError
 from hqml.processes import is_alive, is_seen, this_process
+from hqml.untrusted import read_json
 
 CLAIM = "claim.json"
 
@@ -23,8 +24,15 @@ _ours: ContextVar[frozenset[str]] = ContextVar("hqml_claims", default=frozenset(
 
 
 @contextmanager
-def claimed(folder: str | os.PathLike[str]) -> Iterator[None]:
+def claimed(folder: str | os.PathLike[str], work: str = "this run", *, surely: bool = False) -> Iterator[None]:
     """Keep a run for this process while the block lasts; in a block inside of it nothing is new.
+
+    Args:
+        folder: of the run.
+        work: what it is called in messages.
+        surely: refuse only where another process is seen to be at work. For work that has to go on by itself: a process
+            of another host, which may have been killed with it, is then taken for gone, and a file system that cannot
+            keep claims is no obstacle.
 
     Raises:
         ParameterError: another process has it.
@@ -35,7 +43,11 @@ def claimed(folder: str | os.PathLike[str]) -> Iterator[None]:
         yield
         return
     content = json.dumps(this_process() | {"claim": secrets.token_hex(8)})
-    _take(path, content)
+    try:
+        _take(path, content, work, surely=surely)
+    except FormatError:
+        if not surely:
+            raise
     before = _ours.set(_ours.get() | {str(path)})
     try:
         yield
@@ -47,7 +59,7 @@ def claimed(folder: str | os.PathLike[str]) -> Iterator[None]:
 def holder(folder: str | os.PathLike[str]) -> Mapping[str, Any] | None:
     """The process that has a run: what `this_process` tells of it. None where it is gone, or there was none."""
     try:
-        found = json.loads((Path(folder) / CLAIM).read_text())
+        found = read_json((Path(folder) / CLAIM).read_bytes())
         return found if _may_live(found) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -57,18 +69,19 @@ def _may_live(process: Mapping[str, Any]) -> bool:
     return not is_seen(process) or is_alive(process)
 
 
-def _take(path: Path, content: str) -> None:
+def _take(path: Path, content: str, work: str, *, surely: bool) -> None:
     """Link a complete file to the name: that happens for one process alone, on network file systems too.
 
     A claim whose process is gone is removed under a lock. All that may remove it are on its host, since nobody else can
-    tell that the process is gone; so a lock that a file system keeps within a host is enough.
+    tell that the process is gone; so a lock that a file system keeps within a host is enough. (Of several hosts that
+    take over `surely` more than one may get it.)
     """
     own = path.with_name(f".{CLAIM}.{secrets.token_hex(8)}")
     try:
         own.write_text(content)
         with _locked(path.with_name(LOCK)):
             while not _linked(own, path):
-                _remove_if_left_behind(path)
+                _remove_if_left_behind(path, work, surely=surely)
     except OSError as error:
         raise FormatError(
             f"cannot write {path}: {error.strerror}; choose a run folder that you may write to, on a file system with "
@@ -85,21 +98,23 @@ def _linked(own: Path, path: Path) -> bool:
     return False
 
 
-def _remove_if_left_behind(path: Path) -> None:
+def _remove_if_left_behind(path: Path, work: str, *, surely: bool) -> None:
     """Remove the claim of a process that was killed.
 
     Raises:
-        ParameterError: its process is there, or nobody can tell.
+        ParameterError: its process is there, or (unless only who is `surely` there counts) nobody can tell.
     """
     try:
-        other = json.loads(path.read_text())
-        alive = _may_live(other)
+        other = read_json(path.read_bytes())
+        alive = is_seen(other) and is_alive(other) if surely else _may_live(other)
     except FileNotFoundError:
         return
     except (OSError, ValueError, KeyError, TypeError):
-        raise ParameterError(f"{path} cannot be read; if nobody is at work on this run, remove it") from None
+        if not surely:
+            raise ParameterError(f"{path} cannot be read; if nobody is at work on {work}, remove it") from None
+        alive = False
     if alive:
-        raise ParameterError(_taken(path, other))
+        raise ParameterError(_taken(path, other, work))
     path.unlink(missing_ok=True)
 
 
@@ -124,6 +139,6 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _taken(path: Path, other: Mapping[str, Any]) -> str:
-    told = f"{path.parent}: process {other['pid']} on {other['host']} is at work on this run"
+def _taken(path: Path, other: Mapping[str, Any], work: str) -> str:
+    told = f"{path.parent}: process {other['pid']} on {other['host']} is at work on {work}"
     return f"{told}; wait for it" if is_seen(other) else f"{told}; if it is gone, remove {path}"

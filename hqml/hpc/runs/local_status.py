@@ -15,6 +15,7 @@ from hqml.hpc.run import STATE, UNFINISHED, Job, Jobs, Manifest, read_jobs, read
 from hqml.hpc.runs.claim import holder
 from hqml.hpc.runs.states import ACTIVE, StepStatus, TaskStatus, from_file, hindering
 from hqml.processes import is_alive, is_seen, process_of, this_process
+from hqml.untrusted import read_json
 
 PROCESSES = "processes"
 """Folder of a run: which process ran a task last."""
@@ -84,7 +85,7 @@ def note(folder: Path, step: str, task: int | None, pid: int) -> None:
 def noted(folder: str | os.PathLike[str], step: str, task: int | None) -> Mapping[str, Any]:
     """What `note` has written last: "process" and "runner"; empty where there is nothing of the kind."""
     try:
-        content = json.loads((Path(folder) / PROCESSES / state_name(step, task)).read_text())
+        content = read_json((Path(folder) / PROCESSES / state_name(step, task)).read_bytes())
         return content if content["process"].keys() & content["runner"].keys() >= this_process().keys() else {}
     except (OSError, ValueError, TypeError, LookupError, AttributeError):
         return {}

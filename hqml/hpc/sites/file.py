@@ -60,7 +60,7 @@ def load_site(name: str) -> Site:
     Raises:
         ParameterError: nobody knows it; the message says where a file of one's own belongs.
         FormatError: its file is wrong, in one line with its place.
-        SpecsMissing: PyYAML or pydantic is not installed.
+        LibraryMissing: PyYAML or pydantic is not installed.
     """
     if name.endswith(SUFFIX):
         return read_site(name)
@@ -78,7 +78,7 @@ def read_site(path: str | os.PathLike[str]) -> Site:
 
     Raises:
         FormatError: the file cannot be read, is not of this format, or contradicts itself: one line with its place.
-        SpecsMissing: PyYAML or pydantic is not installed.
+        LibraryMissing: PyYAML or pydantic is not installed.
     """
     from hqml.specs.libraries import check_installed
 

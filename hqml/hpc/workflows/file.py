@@ -61,7 +61,7 @@ def read_workflow(path: str | os.PathLike[str], site: str | None = None) -> Work
     Raises:
         FormatError: the file cannot be read, or says what no site can do, in one line with its place:
             `wf.yaml:12: steps.train.gpus: ...`
-        SpecsMissing: PyYAML or pydantic is not installed.
+        LibraryMissing: PyYAML or pydantic is not installed.
     """
     return open_workflow(path, site)[0]
 

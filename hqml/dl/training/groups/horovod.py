@@ -10,10 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hqml.dl.libraries import LibraryMissing
 from hqml.dl.training.groups.ranks import Place
 from hqml.dl.training.groups.statistics import keeps_statistics
-from hqml.errors import ParameterError
+from hqml.errors import LibraryMissing, ParameterError
 
 
 class Horovod:

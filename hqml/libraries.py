@@ -1,15 +1,12 @@
-"""Optional libraries of deep learning, imported when first needed."""
+"""Optional libraries, imported when first needed."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib import import_module
 from typing import Any
 
-from hqml.errors import HqmlError
-
-
-class LibraryMissing(HqmlError, ImportError):
-    """A library that a task needs is not installed."""
+from hqml.errors import LibraryMissing
 
 
 def library(name: str, what: str, extra: str) -> Any:
@@ -29,3 +26,18 @@ def library(name: str, what: str, extra: str) -> Any:
         raise LibraryMissing(
             f"{what} needs {name}, which cannot be imported; run: pip install 'hqml[{extra}]'"
         ) from missing
+
+
+def check_libraries(names: Iterable[str], what: str, extra: str) -> None:
+    """Find out before long work whether all that it needs is there.
+
+    Args:
+        names: of the modules.
+        what: needs them.
+        extra: of hqml, which brings them.
+
+    Raises:
+        LibraryMissing: one cannot be imported.
+    """
+    for name in names:
+        library(name, what, extra)

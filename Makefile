@@ -126,11 +126,17 @@ hard-day: $(VENV)/.test
 	$(BIN)/python tests/hard_day/soak.py $(SOAK)
 	$(BIN)/python tests/hard_day/leaks.py $(LEAKS)
 
+# Mutation testing of models, formulas and SVMs (docs/mutation.md): make mutants MUTANTS='hqml.qubo.*'; all takes many hours.
+MUTANTS ?=
+mutants: $(VENV)/.test
+	$(PIP) mutmut
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/mutmut run $(MUTANTS)
+
 gallery: $(VENV)/.test
 	$(BIN)/python docs/gallery.py
 
 clean:
-	rm -rf .venv .venv-wheel .venv-oldest .venv-newest build dist out
+	rm -rf .venv .venv-wheel .venv-oldest .venv-newest build dist out mutants
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "hqml needs Python 3.11 or newer, found " + sys.version.split()[0] + "; run: make PYTHON=python3.11 ...")'

@@ -135,11 +135,12 @@ def test_the_automatic_slice_fills_the_backend() -> None:
     assert ensemble(slice_size="auto").fit(X_MOONS, Y_MOONS).slice_size_ == 203  # one slice: below the default of 400
 
 
-def test_so_many_disjoint_slices_share_all_samples_but_for_their_size() -> None:
+def test_so_many_disjoint_slices_share_all_samples_as_far_as_their_size_allows() -> None:
+    """Whole samples of each class: one may be missing from a slice."""
     for size, expected in (("auto", 203 // 3), (40, 40)):
         model = ensemble(slice_size=size, n_slices=3, sampling="disjoint").fit(X_MOONS, Y_MOONS)
-        assert [len(rows) for rows in model.slices_] == [expected] * 3
         assert model.slice_size_ == expected
+        assert {len(rows) for rows in model.slices_} <= {expected - 1, expected}
 
 
 def test_gamma_is_that_of_the_whole_training_set() -> None:

@@ -220,6 +220,12 @@ def test_the_support_bias_by_hand() -> None:
     assert bias == pytest.approx(-2 / 3)
 
 
+@pytest.mark.parametrize("unit", [1e-12, 1e12])
+def test_the_support_bias_does_not_hang_on_the_unit_of_the_multipliers(unit: float) -> None:
+    scores, signs, alpha = np.array([0.5, 0.25, 9.0]), np.array([1.0, -1.0, 1.0]), np.array([1.0, 2.0, 3.0])
+    assert support_bias(scores, signs, unit * alpha, unit * np.array([3.0, 4.0, 3.0])) == pytest.approx(-2 / 3)
+
+
 def test_the_support_bias_is_undefined_where_every_multiplier_is_at_an_end() -> None:
     limits = np.array([3.0, 0.1])
     assert support_bias(np.zeros(2), np.array([1.0, -1.0]), np.array([3.0, 0.0]), limits) is None

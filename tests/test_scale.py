@@ -115,6 +115,14 @@ def test_a_kernel_made_in_tiles_is_the_kernel_in_single_precision(
     np.testing.assert_array_equal(tiled, tiled.T)
 
 
+def test_entries_too_small_for_single_precision_are_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    """exp(-9) is kept, exp(-81) = 7e-36 and exp(-144) are not."""
+    monkeypatch.setattr(_kernels, "SINGLE_ABOVE", 2)
+    gram = _kernels.Kernel("rbf", 1.0, 3, 0.0).gram(np.array([[0.0], [3.0], [12.0]]), slice(None))
+    expected = np.exp(-np.float32(9))
+    np.testing.assert_allclose(gram, [[1, expected, 0], [expected, 1, 0], [0, 0, 1]], rtol=1e-6)
+
+
 def test_a_classifier_decides_the_same_with_a_kernel_in_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     X = rng.normal(size=(120, 4))

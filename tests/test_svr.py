@@ -272,6 +272,13 @@ def test_the_edge_of_the_tube_by_hand() -> None:
     assert tube_edge_bias(np.ones(3), np.array([3.0, 0.0, -3.0 * (1 - 1e-15)]), 0.5, 3.0) is None
 
 
+@pytest.mark.parametrize("unit", [1e-12, 1e12])
+def test_the_edge_of_the_tube_is_found_in_any_unit_of_the_targets(unit: float) -> None:
+    residuals, multipliers = np.array([1.0, -2.0, 9.0, 4.0]), np.array([1.0, -2.0, 3.0, 0.0])
+    found = tube_edge_bias(unit * residuals, unit * multipliers, unit * 0.5, unit * 3.0)
+    assert found == pytest.approx(-0.5 * unit)
+
+
 @given(st.lists(st.floats(-5, 5), min_size=1, max_size=8), st.floats(0, 3))
 def test_no_other_bias_has_less_loss(residuals: list[float], epsilon: float) -> None:
     values = np.array(residuals)

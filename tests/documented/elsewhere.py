@@ -46,11 +46,18 @@ TABLE = (
     # The project itself
     Elsewhere(CI, ("make demo", "make lint", "make msa", "make study*", "make test", "make test-hpc", "make zoo")),
     Elsewhere(CI, ("make docs", "make test-oldest test-newest")),
+    Elsewhere(
+        "by hand: a part of make test-oldest test-newest, or the same with torch", ("make test-*est", "make test-wheel")
+    ),
     Elsewhere("by hand: a part of make test-oldest", ("make dist",)),
     Elsewhere("by hand: it is what CI runs", (CI,)),
     Elsewhere(
         "by hand: measurements want an idle machine",
         ("make bench", "python benchmarks/*", "cd benchmarks && python run.py *"),
+    ),
+    Elsewhere(
+        "by hand: they take hours",
+        ("make hard-day*", "python tests/hard_day/*", "make mutants*", "*/mutmut *"),
     ),
     Elsewhere("tests/test_benchmark_plots.py", ("python docs/benchmark_plots.py",)),
     Elsewhere("by hand: a release", ("tar *", "python -m zipfile *", "python3 -m venv *", "cd out && *"), RELEASE),

@@ -30,7 +30,8 @@ OF_VERSIONS := public_names registry adapters ocean_samplers chip io tables mode
 PYENV := $(sort $(wildcard $(HOME)/.pyenv/versions/3.1[1-9].*/bin/python3))
 NEWEST ?= $(or $(lastword $(PYENV)),$(PYTHON))
 OLDEST ?= $(or $(firstword $(PYENV)),$(shell command -v python3.11),$(PYTHON))
-# Processes that share the tests; those of one file stay together, since some share a server.
+# Processes that share the tests; those of one file stay together, since some share a server. Threads of OpenMP would spin
+# on the other's core while they wait.
 WORKERS ?= 2
 LEAST_OF_ZOO ?= 21
 
@@ -40,7 +41,7 @@ demo: $(VENV)/.demo
 	$(BIN)/python examples/landsat_demo.py
 
 test: $(VENV)/.test
-	$(BIN)/pytest --least $(LEAST) -n $(WORKERS) --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest --least $(LEAST) -n $(WORKERS) --dist loadfile
 
 # The archives of a release in dist/, the wheel made from the sdist.
 dist: $(VENV)/.release

@@ -107,9 +107,9 @@ def work(out: str) -> None:
     results["ended"] = ended.value.code
     results["again"] = figures("mlp", group=group, folder=folder)
     adversarial = task("gan", model="wgan", precision="float32", epochs=1)
-    real = Splits(
-        *(ArraySource({"x": one.arrays["x"], "y": one.arrays["x"]}) for one in map(as_array, vars(splits()).values()))
-    )
+    parts = splits()
+    images = [as_array(part).arrays["x"] for part in (parts.train, parts.validation, parts.test)]
+    real = Splits(*(ArraySource({"x": x, "y": x}) for x in images))
     fitted = fit(adversarial, real, signature_of(real), group=group)
     weights = torch.cat([value.flatten().double() for value in fitted.model.state_dict().values()])
     results["apart"] = float((group.sum(weights) - group.size * weights).abs().max())

@@ -40,7 +40,7 @@ SHORTER = {
     "hqml search *": "--trials 1 --set epochs=1",
     "hqml train * --site *": "--dry-run",
     "hqml train *": "--set epochs=1",
-    "hqml kernel install *": "--no-check",
+    "hqml kernel install*": "--no-check",
 }
 """Options that are added where a command would take long, or want a site."""
 

@@ -21,11 +21,11 @@ EXTRAS := test,clearml,dl,dwave,geo,hpc,keras,mlflow,mpi,node,onnx,release,torch
 EXTRAS_OF_WHEEL := test,dl,dwave,geo,hpc,mpi,node,onnx,torch,tuning
 # With other versions: without torch, whose build for the CPU is at hand for one version and one Python alone.
 EXTRAS_OF_VERSIONS := test,dwave,geo,hpc,mpi,node,onnx,tuning
-LEAST_OF_VERSIONS ?= 1000
+LEAST_OF_VERSIONS ?= 770
 # A warning of numpy 2.5 at dimod 0.12.23, which is the newest.
 OF_DIMOD := -W "ignore:Setting the shape on a NumPy array:DeprecationWarning"
 # What reads and writes files, and what calls other libraries most.
-OF_VERSIONS := public_names registry adapters ocean_samplers chip io tables model_file onnx specs study_file hpc_sites map
+OF_VERSIONS := public_names registry adapters ocean_samplers io tables model_file onnx specs study_file hpc_sites
 # The newest and the oldest Python at hand that hqml runs on: pyenv's, else the one that is called so, else PYTHON.
 PYENV := $(sort $(wildcard $(HOME)/.pyenv/versions/3.1[1-9].*/bin/python3))
 NEWEST ?= $(or $(lastword $(PYENV)),$(PYTHON))
@@ -75,7 +75,7 @@ endef
 
 # Folder of the environment, least number of tests, files, options.
 define from_outside
-	cd dist && ../$(1)/bin/pytest --installed --least=$(2) -m "not slow" -c ../pyproject.toml --rootdir .. $(4) \
+	cd dist && OMP_NUM_THREADS=1 ../$(1)/bin/pytest --installed --least=$(2) -m "not slow" -c ../pyproject.toml --rootdir .. $(4) \
 	  $(foreach name,$(3),../tests/test_$(name).py)
 endef
 
@@ -110,7 +110,7 @@ study: $(VENV)/.test
 
 # All model families on their tasks, each better than a simple baseline: out/zoo/table.md.
 zoo: $(VENV)/.test
-	$(BIN)/pytest --least $(LEAST_OF_ZOO) -n $(WORKERS) --show-capture=no tests/zoo
+	OMP_NUM_THREADS=1 $(BIN)/pytest --least $(LEAST_OF_ZOO) -n $(WORKERS) --show-capture=no tests/zoo
 
 # The documentation with its notebooks run: out/docs/index.html. Offline; a warning is an error.
 docs: $(VENV)/.docs

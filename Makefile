@@ -81,7 +81,7 @@ endef
 
 # The pages that hqml writes, in a real browser: Debian's Chromium, which only root can install here.
 test-browser: $(VENV)/.browser
-	$(BIN)/pytest --least $(LEAST_OF_BROWSER) -m browser
+	$(BIN)/pytest --least $(LEAST_OF_BROWSER) -m browser tests/test_compare_browser.py tests/test_site.py tests/hpc/test_kernel.py
 
 # Real Slurm, Lmod, sshd, Apptainer and JupyterLab on loopback; only root can install and start Slurm's daemons.
 test-hpc: $(VENV)/.hpc

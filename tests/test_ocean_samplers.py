@@ -103,7 +103,7 @@ def test_a_batch_whose_time_is_up_still_gives_a_state_of_each_model(backend):
 def test_a_read_that_would_not_fit_gets_fewer_sweeps_and_says_so():
     started = perf_counter()
     [result] = NealBackend().sample([dense(1000)], reads=10, time_limit=1.0, num_sweeps=100_000)
-    assert perf_counter() - started < 2.5  # a read of 100,000 sweeps takes half a minute
+    assert perf_counter() - started < 8  # a read of 100,000 sweeps takes half a minute
     assert len(result) >= 1
     assert 1 <= result.info["num_sweeps"] < result.info["num_sweeps_wanted"] == 100_000
 
@@ -114,7 +114,7 @@ def test_a_large_dense_model_overshoots_by_no_more_than_it_takes_to_set_up(backe
     model = dense(3000)
     started = perf_counter()
     [result] = backend.sample([model], reads=10, time_limit=3.0)
-    assert perf_counter() - started < 3.0 + 4.0  # 3.9 and 4.0 s measured; writing out the model takes 1 to 2 s
+    assert perf_counter() - started < 3.0 + 9.0  # idle: 3.9 and 4.0 s; writing out the model takes 1 to 2
     assert len(result) >= 1
     assert result.first.energy < -66_000  # a random descent reaches that
 
@@ -124,7 +124,7 @@ def test_ctrl_c_returns_what_was_found_so_far(backend):
     ctrl_c_after(1.0)
     started = perf_counter()
     first, second = backend.sample([dense(300), dense(100)], reads=3000, seed=0)
-    assert perf_counter() - started < 5  # all of it would take a quarter of a minute or more
+    assert perf_counter() - started < 10  # all of it would take a quarter of a minute or more
     assert first.info["interrupted"]
     assert second.info["interrupted"]
     assert 1 < len(first) < 3000
@@ -136,7 +136,7 @@ def test_a_second_ctrl_c_is_raised_at_once():
     started = perf_counter()
     with pytest.raises(KeyboardInterrupt):
         NealBackend().sample([dense(800)], reads=1, num_sweeps=8000, beta_range=(1e-4, 1e-3))
-    assert perf_counter() - started < 1.5
+    assert perf_counter() - started < 3
 
 
 @BOTH

@@ -150,3 +150,12 @@ def _times(first: Range | None, second: Range | None) -> Range | None:
         return None
     products = [one * other for one in first for other in second]
     return min(products), max(products)
+
+
+def digits_text(weights: Floats) -> str:
+    """How many digits there are and what each is worth, with their base where they are powers of one number."""
+    with np.errstate(all="ignore"):
+        ratios = weights[1:] / weights[:-1]
+    told = f"{len(weights)}, worth {', '.join(map(text_of, weights))}"
+    powers = len(ratios) and weights[0] == 1 and np.ptp(ratios) < 1e-9 * ratios[0]
+    return f"{told} (base {ratios[0]:g})" if powers else told

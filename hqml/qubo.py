@@ -19,9 +19,9 @@ import dimod
 import numpy as np
 import numpy.typing as npt
 
-from hqml.display import memory, text_of
+from hqml.display import memory
 from hqml.errors import ModelError, ModelTooLarge
-from hqml.model_display import model_html, of_dense, of_gram, of_sparse
+from hqml.model_display import digits_text, model_html, of_dense, of_gram, of_sparse
 
 if TYPE_CHECKING:
     import scipy.sparse
@@ -144,8 +144,7 @@ class DenseQubo:
     def to_sparse(self) -> SparseQubo:
         import scipy.sparse
 
-        upper = scipy.sparse.coo_array(np.triu(self.upper(), 1))
-        return SparseQubo(upper, linear=self.linear, offset=self.offset, labels=self.labels)
+        return SparseQubo(scipy.sparse.coo_array(self.upper()), offset=self.offset, labels=self.labels)
 
     def to_bqm(self) -> dimod.BinaryQuadraticModel:
         bqm = dimod.BinaryQuadraticModel(self.upper(), "BINARY")
@@ -346,7 +345,7 @@ class GramQubo:
     def _repr_html_(self) -> str:
         own = {
             "points": self.num_points,
-            "digits of each": f"{self.num_digits}, worth {', '.join(map(text_of, self.weights))}{_base(self.weights)}",
+            "digits of each": digits_text(self.weights),
             "memory": f"{memory(self.gram.nbytes)} ({self.gram.dtype}); the matrix is not written out",
         }
         found = of_gram(self.gram, self.shift, self.scale, self.weights, self.linear)
@@ -481,13 +480,6 @@ def _digitwise(linear: npt.ArrayLike | None, points: int, digits: int) -> Floats
     if array.shape not in ((points, digits), (points * digits,)):
         raise ModelError(f"linear must have shape ({points}, {digits}) or ({points * digits},), found {array.shape}")
     return array.reshape(points, digits)
-
-
-def _base(weights: Floats) -> str:
-    """Of digits that are powers of one number."""
-    with np.errstate(all="ignore"):
-        ratios = weights[1:] / weights[:-1]
-    return f" (base {ratios[0]:g})" if len(ratios) and weights[0] == 1 and np.ptp(ratios) < 1e-9 * ratios[0] else ""
 
 
 def _labels(labels: Sequence[Hashable] | npt.NDArray[Any] | None, n: int) -> Sequence[Hashable]:

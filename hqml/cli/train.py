@@ -153,8 +153,8 @@ def _train(task: Task, places: Places, spec: str, out: str | None, *, fresh: boo
 def _leave() -> None:
     """End this rank at once, since all of it is done.
 
-    DDP keeps its process group, whose threads run on (torch 2.13). On the interpreter's way out one rank in a hundred
-    was aborted by them, and torchrun calls that a failed training.
+    DDP keeps its process group, whose threads run on (torch 2.13). On the interpreter's way out a rank was once
+    aborted, perhaps by them, and torchrun calls that a failed training.
     """
     sys.stdout.flush()
     sys.stderr.flush()

@@ -17,6 +17,12 @@ import pytest
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+# No test fails because the machine is busy: hypothesis's older versions have a time limit in CI too.
+hypothesis.settings.register_profile(
+    "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("unhurried")
+
 # For `make mutants`: quick, the same for every mutant, and without a search for the smallest example.
 hypothesis.settings.register_profile(
     "mutants",

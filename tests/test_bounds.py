@@ -55,7 +55,7 @@ def gram_models(draw: st.DrawFn) -> GramQubo:
 
 
 @given(gram_models())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_no_state_lies_below_the_bound(model: GramQubo) -> None:
     bound = lower_bound(model)
     assert bound.value <= lowest_energy(model)

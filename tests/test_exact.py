@@ -82,7 +82,7 @@ def test_the_fifty_lowest_of_twenty_variables_are_those_of_brute_force():
 whole = st.integers(-3, 3)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_minima_are_those_of_brute_force_in_any_form(data):
     n = data.draw(st.integers(1, 14))

@@ -43,7 +43,7 @@ names = st.text(
     min_size=1,
     max_size=12,
 ).filter(lambda name: name not in (".", ".."))
-many = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+many = settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 needs_rsync = pytest.mark.skipif(shutil.which("rsync") is None, reason="rsync is not installed")
 
 

@@ -12,7 +12,7 @@ import pytest
 import sklearn
 import skops.io
 from dwave.samplers import SimulatedAnnealingSampler
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.base import clone
@@ -111,7 +111,6 @@ def published(D: np.ndarray, k: int, z: np.ndarray) -> float:
 
 
 class TestFormula:
-    @settings(deadline=None)
     @given(clouds(), st.booleans())
     def test_the_ground_state_is_the_published_minimum_over_all_subsets_of_k(self, cloud: Any, robust: bool) -> None:
         D, k = cloud

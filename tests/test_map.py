@@ -555,7 +555,7 @@ class TestCodes:
 
 
 class TestWindows:
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(st.integers(1, 300), st.integers(1, 300), st.integers(1, 300), st.integers(1, 300), st.integers(1, 100_000))
     def test_cover_a_raster_once_and_keep_to_their_size(
         self, height: int, width: int, rows: int, columns: int, pixels: int
@@ -588,7 +588,7 @@ class TestWindows:
 
 
 class TestSinglePrecision:
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(st.integers(1, 40), st.integers(1, 700), st.floats(1e-4, 10), st.floats(0.1, 300), st.integers(0, 2**31))
     def test_is_wrong_by_less_than_it_says(
         self, features: int, support: int, gamma: float, spread: float, seed: int

@@ -38,7 +38,7 @@ from hqml.selection.relevance import correlations, discretised, informations, mu
 
 X_WINE, Y_WINE = load_wine(return_X_y=True)
 X_CANCER, Y_CANCER = load_breast_cancer(return_X_y=True)
-few = settings(max_examples=30, deadline=None)  # scikit-learn's informations are slow ones
+few = settings(max_examples=30)  # scikit-learn's informations are slow ones
 CRITERIA = ["correlation", "mutual_information", "conditional_mutual_information"]
 
 
@@ -97,7 +97,6 @@ def objective(linear: np.ndarray, couplings: np.ndarray, states: np.ndarray) -> 
 
 
 class TestExactlyK:
-    @settings(deadline=None)
     @given(choices())
     def test_every_ground_state_has_exactly_k_ones_and_the_lowest_objective(self, choice: Any) -> None:
         linear, couplings, k = choice
@@ -108,7 +107,6 @@ class TestExactlyK:
         np.testing.assert_allclose(energies[exact], expected[exact], atol=1e-9 * max(1, np.abs(expected).max()))
         assert energies[~exact].min(initial=np.inf) > energies.min()
 
-    @settings(deadline=None)
     @given(choices())
     def test_single_flips_alone_lead_downhill_to_k_from_anywhere(self, choice: Any) -> None:
         """What the proof says: with another number of ones some flip towards k lowers the energy."""
@@ -120,7 +118,6 @@ class TestExactlyK:
         downhill = np.where(towards, change, np.inf).min(axis=1) < 0
         assert downhill[states.sum(axis=1) != k].all()
 
-    @settings(deadline=None)
     @given(choices())
     def test_the_price_is_never_above_the_one_without_a_tilt(self, choice: Any) -> None:
         """The plain bound: the most that one variable can gain by being the wrong way round."""

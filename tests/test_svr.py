@@ -91,7 +91,6 @@ def published_energy(x: Any, kernel: Any, targets: Any, n_bits: int, base: float
 
 class TestSvrDual:
     @given(machines())
-    @settings(deadline=None)
     def test_energies_are_those_of_the_published_formula_in_every_form(self, machine: dict[str, Any]) -> None:
         model = svr_dual(**machine)
         states = all_states(model.num_variables)
@@ -105,7 +104,6 @@ class TestSvrDual:
             np.testing.assert_allclose(energies, expected, rtol=1e-9, atol=1e-9)
 
     @given(machines())
-    @settings(deadline=None)
     def test_the_field_is_what_a_flip_changes(self, machine: dict[str, Any]) -> None:
         model = svr_dual(**machine)
         states = all_states(model.num_variables)
@@ -232,7 +230,7 @@ def test_rows_on_many_ranks_take_digits_of_both_signs() -> None:
 
 
 @given(machines())
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_no_state_lies_below_the_bound(machine: dict[str, Any]) -> None:
     model = svr_dual(**machine)
     lowest = model.energies(all_states(model.num_variables)).min()

@@ -200,7 +200,7 @@ finite = st.floats(allow_nan=False, allow_infinity=False)
 
 
 @given(st.lists(st.tuples(finite, finite, st.sampled_from(["a", "b c", 'quo"te'])), min_size=1, max_size=8))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 def test_what_pandas_writes_is_read_back_to_the_last_bit(tmp_path: Path, rows: list[tuple[float, float, str]]) -> None:
     pandas = pytest.importorskip("pandas", reason="the other implementation is pandas: pip install 'hqml[tables]'")
     frame = pandas.DataFrame(rows, columns=["u", "v", "class"])

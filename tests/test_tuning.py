@@ -142,7 +142,7 @@ def spaces(draw: st.DrawFn) -> Space:
 
 
 @given(spaces())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_the_valid_states_are_the_configurations(space: Space) -> None:
     configurations = space.unseen(space.size, set(), np.random.default_rng(0))
     assert len(set(configurations)) == space.size
@@ -851,7 +851,7 @@ def test_large_grids_that_overlap_are_counted_and_end() -> None:
 
 
 @given(spaces())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_the_size_is_the_number_of_distinct_configurations(space: Space) -> None:
     absent_too = [[levels or (-1,) for levels in grid] for grid in space.grids]
     assert space.size == len({found for grid in absent_too for found in itertools.product(*grid)})

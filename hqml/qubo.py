@@ -9,6 +9,7 @@ where `couplings` is symmetric with an empty diagonal. A model is immutable: its
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
@@ -125,7 +126,8 @@ class DenseQubo:
     def upper(self) -> Floats:
         """Each coefficient once: upper triangular (n, n), float64, with E(x) = x' upper x + offset."""
         matrix = self.matrix.astype(np.float64, copy=False)  # two halves of single precision add up in double
-        upper = np.triu(matrix, 1) + np.tril(matrix, -1).T
+        with np.errstate(over="ignore"):  # as of `couplings`
+            upper = np.triu(matrix, 1) + np.tril(matrix, -1).T
         np.fill_diagonal(upper, self.linear)
         return upper
 
@@ -191,13 +193,13 @@ class SparseQubo:
         _real(given.data, "matrix")
         rows = _square_shape(given.shape, "matrix")
         given = given.astype(np.float64)
-        diagonal = given.diagonal()
+        with np.errstate(over="ignore"):  # of entries that are given twice; who samples it refuses what is infinite
+            diagonal = given.diagonal()
         off_diagonal = given.row != given.col
         once = scipy.sparse.coo_array(
             (given.data[off_diagonal], (given.row[off_diagonal], given.col[off_diagonal])), shape=given.shape
         )
-        with np.errstate(over="ignore"):  # who samples it refuses what is infinite
-            couplings = scipy.sparse.csr_array(once + once.T)
+        couplings = scipy.sparse.csr_array(once + once.T)
         couplings.eliminate_zeros()
         couplings.sort_indices()
         self.num_variables = rows
@@ -378,6 +380,8 @@ def as_qubo(model: Any) -> Qubo:
         return DenseQubo(model)
     if isinstance(model, Qubo):
         return model
+    if isinstance(model, str | os.PathLike):
+        raise ModelError(f"found {type(model).__name__}, which says no QUBO; hqml.io.read(path) reads a file of one")
     raise ModelError(
         f"found {type(model).__name__}, which says no QUBO; give a Qubo, a dimod BQM, a square numpy array, "
         "a scipy.sparse matrix, a mapping {(i, j): value} or a problem"

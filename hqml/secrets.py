@@ -79,6 +79,28 @@ def _open(value: Any) -> Any:
     return _without_assigned(value) if isinstance(value, str) else value
 
 
+class Discreet(dict[str, Any]):
+    """Options that print without what gives access to something; otherwise a dict as any."""
+
+    def __repr__(self) -> str:
+        told = without_secrets(self)
+        return repr({name: told.get(name, HIDDEN) for name in self})
+
+
+def discreet(options: Any) -> Any:
+    """The options themselves where nothing in them is secret."""
+    if not isinstance(options, Mapping) or without_secrets(options) == _listed(options):
+        return options
+    return Discreet(options)
+
+
+def _listed(value: Any) -> Any:
+    """With lists for tuples, as `without_secrets` has them."""
+    if isinstance(value, Mapping):
+        return {name: _listed(one) for name, one in value.items()}
+    return [_listed(one) for one in value] if isinstance(value, list | tuple) else value
+
+
 def scrubbed(text: str, options: Mapping[str, Any] | None = None) -> str:
     """A text without the secrets that can be in it: those of the options, and those of the environment.
 

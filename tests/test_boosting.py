@@ -156,6 +156,7 @@ def test_three_learners_by_hand() -> None:
     [
         ({"labels": [0, 1]}, "labels must be a vector of -1 and \\+1"),
         ({"labels": [[1, -1]]}, "labels must be a vector"),
+        ({"labels": [1, None]}, r"labels must be a vector of -1 and \+1, found shape \(2,\) and \[None\]"),
         ({"labels": [1, -1, 1]}, "one row a label, 3, found shape"),
         ({"outputs": [1, -1]}, r"shape \(samples, learners\)"),
         ({"outputs": np.empty((2, 0))}, r"shape \(samples, learners\)"),

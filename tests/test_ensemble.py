@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.datasets import load_iris, make_classification, make_moons
@@ -21,7 +21,7 @@ from sklearn.svm import SVC
 
 from hqml import load_backend
 from hqml.errors import DataError, ParameterError
-from hqml.svm import DegenerateWarning, QuboSVC, QuboSVCEnsemble, SVCSliceEnsemble
+from hqml.svm import DegenerateWarning, MulticlassSVC, QuboSVC, QuboSVCEnsemble, SVCSliceEnsemble
 from hqml.svm._slices import SAMPLINGS, drawn_slices
 from hqml.testing import RecordingBackend
 
@@ -50,6 +50,9 @@ def codes_of(counts: list[int]) -> Any:
     st.sampled_from(["stratified", "balanced", "bootstrap"]),
     st.integers(0, 5),
 )
+@example([100, 2], 1, 10, "stratified", 0)
+@example([10, 5, 1], 3, None, "stratified", 0)
+@example([10, 3], 3, None, "balanced", 0)
 def test_every_slice_holds_every_class_and_no_more_than_its_size(
     counts: list[int], above: int, count: int | None, sampling: str, seed: int
 ) -> None:
@@ -64,6 +67,7 @@ def test_every_slice_holds_every_class_and_no_more_than_its_size(
 
 
 @given(st.lists(st.integers(5, 120), min_size=2, max_size=4), st.integers(1, 5), st.integers(8, 40))
+@example([5, 5], 5, 40)
 def test_disjoint_slices_share_no_sample(counts: list[int], count: int, size: int) -> None:
     codes = codes_of(counts)
     slices = drawn_slices(codes, size, count, "disjoint", 0)
@@ -84,6 +88,24 @@ def test_stratified_slices_that_are_not_full_repeat_nothing() -> None:
     slices = drawn_slices(codes_of([7, 6]), 4, None, "stratified", 0)
     assert len(slices) == 4
     assert sorted(np.concatenate(slices)) == list(range(13))
+
+
+def test_slices_are_as_few_as_can_hold_a_rare_class_each() -> None:
+    """Two samples a slice, one of each class: the seven of the first class take seven slices."""
+    assert len(drawn_slices(codes_of([7, 1]), 2, None, "stratified", 0)) == 7
+
+
+def test_more_slices_than_needed_are_full_and_repeat_samples() -> None:
+    codes = codes_of([10, 10])
+    slices = drawn_slices(codes, 4, 6, "stratified", 0)
+    assert all(np.bincount(codes[rows]).tolist() == [2, 2] for rows in slices)
+
+
+def test_a_bootstrap_draws_with_replacement() -> None:
+    """Of 100 draws from 120 samples 68 are expected to be different."""
+    for rows in drawn_slices(codes_of([60, 60]), 100, 3, "bootstrap", 0):
+        assert len(rows) == 100
+        assert 50 < len(set(rows)) < 85
 
 
 def test_balanced_slices_have_the_classes_in_equal_parts() -> None:
@@ -107,6 +129,13 @@ def test_slices_are_shuffled_and_hang_on_the_seed(sampling: str) -> None:
     assert all(np.array_equal(one, two) for one, two in zip(first, same, strict=True))
     assert not all(np.array_equal(one, two) for one, two in zip(first, other, strict=True))
     assert max(np.diff(first[0]).max() for rows in first) > 1
+
+
+def test_disjoint_slices_of_one_sample_a_class_may_use_up_all() -> None:
+    y = np.tile([0, 1], 4)
+    model = SVCSliceEnsemble(slice_size=2, n_slices=4, sampling="disjoint").fit(X_MOONS[:8], y)
+    assert sorted(np.concatenate(model.slices_)) == list(range(8))
+    assert all(sorted(y[rows]) == [0, 1] for rows in model.slices_)
 
 
 # Training
@@ -135,6 +164,14 @@ def test_the_automatic_slice_fills_the_backend() -> None:
     assert ensemble(slice_size="auto").fit(X_MOONS, Y_MOONS).slice_size_ == 203  # one slice: below the default of 400
 
 
+def test_the_automatic_slice_knows_the_options_of_the_backend() -> None:
+    options = {"shape": (3,)}
+    most = load_backend("qpu-offline", **options).capabilities.max_variables
+    svc = QuboSVC(n_bits=most, backend="qpu-offline", backend_options=options)
+    with pytest.raises(ParameterError, match="slice_size=1 cannot hold the 2 classes"):
+        ensemble(estimator=svc, slice_size="auto").fit(X_MOONS, Y_MOONS)
+
+
 def test_so_many_disjoint_slices_share_all_samples_as_far_as_their_size_allows() -> None:
     """Whole samples of each class: one may be missing from a slice."""
     for size, expected in (("auto", 203 // 3), (40, 40)):
@@ -154,7 +191,7 @@ def test_one_slice_of_everything_is_a_qubo_svc() -> None:
     np.testing.assert_allclose(whole.decision_function(X_MOONS), alone.decision_function(X_MOONS))
 
 
-def by_hand(model: QuboSVCEnsemble, X: Any) -> Any:
+def by_hand(model: Any, X: Any) -> Any:
     """Decisions of each slice, one at a time: (samples, slices)."""
     dual = model.dual_coef_.toarray()
     kernel = rbf_kernel(X, model.support_vectors_, gamma=model.gamma_)
@@ -170,6 +207,12 @@ def test_the_vote_counts_signs() -> None:
     model = ensemble(combine="vote").fit(X_MOONS, Y_MOONS)
     votes = np.where(by_hand(model, X_MOONS) > 0, 1.0, -1.0).mean(axis=1)
     np.testing.assert_allclose(model.decision_function(X_MOONS), votes)
+
+
+def test_a_slice_that_decides_0_votes_for_the_first_class_as_predict_does() -> None:
+    svc = clone(CHEAP).set_params(kernel="linear", bias="zero")
+    assert ensemble(estimator=svc, combine="vote").fit(X_MOONS, Y_MOONS).decision_function(np.zeros((1, 2))) == [-1]
+    assert ensemble(estimator=svc).fit(X_MOONS, Y_MOONS).predict(np.zeros((1, 2))) == [0]
 
 
 def test_the_weighted_mean_weighs_by_accuracy_outside_of_the_slice() -> None:
@@ -195,6 +238,44 @@ def test_a_single_sample_of_a_class_outside_of_a_slice_counts() -> None:
     assert least == 1
     assert len(set(skills)) > 1
     np.testing.assert_allclose(model.weights_, np.array(skills) / sum(skills))
+
+
+def test_a_slice_outside_of_which_no_class_is_left_counts_as_one_that_is_right() -> None:
+    """Points 0, 1, 3, of which only the first is of class 0, so that all slices hold it. Without the last the border
+    is at 1/2, which is right of the last; without the second it is at 3/2, which is wrong of the second."""
+    X, y = np.array([[0.0], [1.0], [3.0]]), [0, 1, 1]
+    svc = SVC(kernel="linear", C=1e3)
+    model = SVCSliceEnsemble(svc, 3, 12, sampling="bootstrap", combine="weighted", random_state=0).fit(X, y)
+    drawn = [tuple(np.unique(rows)) for rows in model.slices_]
+    assert set(drawn) == {(0, 1), (0, 2), (0, 1, 2)}
+    right = np.array([slice_ != (0, 2) for slice_ in drawn])
+    np.testing.assert_allclose(model.weights_, right / right.sum())
+
+
+def test_many_classes_of_any_size_weigh_slices_by_balanced_accuracy_too() -> None:
+    X, y = X_IRIS[:120], Y_IRIS[:120]
+    model = SVCSliceEnsemble(slice_size=9, n_slices=4, combine="weighted", random_state=0).fit(X, y)
+    kernel = rbf_kernel(X, model.support_vectors_, gamma=model.gamma_)
+    decisions = kernel @ model.dual_coef_.toarray().reshape(4, 3, -1).transpose(0, 2, 1) + model.intercept_[:, None]
+    skills = []
+    for rows, chosen in zip(model.slices_, decisions.argmax(axis=2), strict=True):
+        outside = np.setdiff1d(np.arange(120), rows)
+        skills.append(balanced_accuracy_score(y[outside], chosen[outside]) - 1 / 3)
+    assert np.ptp(skills) > 0.01
+    np.testing.assert_allclose(model.weights_, np.array(skills) / sum(skills))
+
+
+def test_slices_of_which_none_is_above_chance_count_the_same() -> None:
+    model = SVCSliceEnsemble(slice_size=4, combine="weighted").fit(np.zeros((20, 1)), np.tile([0, 1], 10))
+    np.testing.assert_allclose(model.weights_, np.full(5, 1 / 5))
+
+
+def test_a_seed_repeats_weights_for_which_only_some_samples_are_asked() -> None:
+    """At most 1000 are."""
+    X, y = make_moons(1100, noise=0.5, random_state=0)
+    fits = [SVCSliceEnsemble(slice_size=20, n_slices=5, combine="weighted", random_state=3).fit(X, y) for _ in "ab"]
+    np.testing.assert_array_equal(fits[0].weights_, fits[1].weights_)
+    assert np.ptp(fits[0].weights_) > 0.001
 
 
 @pytest.mark.parametrize("combine", ["mean", "vote", "weighted"])
@@ -247,10 +328,23 @@ def test_the_twin_has_the_same_slices_and_decides_nearly_the_same(sampling: str,
     assert areas[0] == pytest.approx(areas[1], abs=0.01)
 
 
+def test_the_twin_has_as_many_slices_as_were_asked_for() -> None:
+    model = ensemble(n_slices=2).fit(X_MOONS, Y_MOONS)
+    slices = model.classical_twin().fit(X_MOONS, Y_MOONS).slices_
+    assert len(slices) == 2
+    assert all(np.array_equal(one, two) for one, two in zip(model.slices_, slices, strict=True))
+
+
 def test_the_twin_of_one_slice_is_libsvm() -> None:
     twin = SVCSliceEnsemble(SVC(C=0.7, class_weight={0: 1, 1: 3}), slice_size=203).fit(X_MOONS, Y_MOONS)
     svc = SVC(C=0.7, class_weight={0: 1, 1: 3}).fit(X_MOONS, Y_MOONS)
     np.testing.assert_allclose(twin.decision_function(X_MOONS), svc.decision_function(X_MOONS), atol=1e-3)
+
+
+def test_of_a_multiclass_svc_one_slice_of_everything_is_that_one_with_its_class_weights() -> None:
+    svc = MulticlassSVC(class_weight={0: 1, 1: 1, 2: 5})
+    twin = SVCSliceEnsemble(svc, slice_size=150).fit(X_IRIS, Y_IRIS)
+    np.testing.assert_allclose(twin.decision_function(X_IRIS), svc.fit(X_IRIS, Y_IRIS).decision_function(X_IRIS))
 
 
 def test_class_weights_reach_every_slice() -> None:
@@ -269,6 +363,7 @@ def test_a_precomputed_kernel_gives_what_the_kernel_itself_gives() -> None:
     given = ensemble(estimator=clone(CHEAP).set_params(kernel="precomputed"), combine="weighted").fit(gram, Y_MOONS)
     np.testing.assert_allclose(by_name.decision_function(X_MOONS), given.decision_function(gram))
     np.testing.assert_allclose(by_name.weights_, given.weights_)
+    assert given.support_vectors_.shape == SVC(kernel="precomputed").fit(gram, Y_MOONS).support_vectors_.shape
     assert given.__sklearn_tags__().input_tags.pairwise
 
 
@@ -289,7 +384,9 @@ def test_a_seed_repeats_a_fit_and_the_estimator_given_is_left_alone() -> None:
     np.testing.assert_array_equal(first.decision_function(X_MOONS), again.decision_function(X_MOONS))
     assert not hasattr(CHEAP, "alpha_")
     assert not ensemble().__sklearn_tags__().non_deterministic
+    assert not QuboSVCEnsemble(random_state=0).__sklearn_tags__().non_deterministic
     assert ensemble(random_state=None).__sklearn_tags__().non_deterministic
+    assert ensemble(estimator=QuboSVC(time_limit=1)).__sklearn_tags__().non_deterministic
 
 
 @pytest.mark.parametrize(
@@ -330,3 +427,5 @@ def test_bad_data_and_unfitted_models_are_refused() -> None:
         ensemble().classical_twin()
     with pytest.raises(ParameterError, match="scikit-learn SVC, found QuboSVC"):
         SVCSliceEnsemble(QuboSVC()).fit(X_MOONS, Y_MOONS)
+    with pytest.raises(ParameterError, match=r"^C must be a finite number above 0, found 0"):
+        SVCSliceEnsemble(SVC(C=0)).fit(X_MOONS, Y_MOONS)

@@ -83,11 +83,29 @@ def test_every_state_that_no_flip_improves_is_valid(machine: dict[str, Any], one
     assert one_hot.holds(minima).all()
 
 
-def test_the_price_is_a_hundredth_above_what_one_variable_can_gain() -> None:
-    """Couplings -3, 2 and -6: the second of the three variables gains 2 + 3 + 6 where both others are 1."""
-    fm = FactorizationMachine([1, -2, 0], [[1], [-3], [2]])  # type: ignore[arg-type] # lists are taken
-    assert fm.sufficient_price() == pytest.approx(1.01 * 11)
-    assert FactorizationMachine(np.zeros(2), np.zeros((2, 1))).sufficient_price() == 1  # where nothing can be gained
+@pytest.mark.parametrize(
+    ("linear", "factors", "gain"),
+    [
+        ([1, -2, 0], [[1], [-3], [2]], 11),  # couplings -3, 2 and -6: 2 + 3 + 6 by the second where both others are 1
+        ([-9, 0, 0], [[1], [-3], [2]], 12),  # 9 + 3 by the first where the second alone is 1
+        ([1, 0, 1], [[1], [2], [3]], 10),  # couplings 2, 3 and 6: 1 + 3 + 6 by the third where it goes
+        ([0.5, 0, 0], [[0], [0], [0]], 0.5),
+    ],
+)
+def test_the_price_is_a_hundredth_above_what_one_variable_can_gain(linear: Any, factors: Any, gain: float) -> None:
+    assert FactorizationMachine(linear, factors).sufficient_price() == pytest.approx(1.01 * gain)
+
+
+def test_where_nothing_can_be_gained_the_price_is_one() -> None:
+    assert FactorizationMachine(np.zeros(2), np.zeros((2, 1))).sufficient_price() == 1
+
+
+def test_lists_and_whole_numbers_become_arrays_of_floats() -> None:
+    fm = FactorizationMachine([1, 2], [[3], [4]])  # type: ignore[arg-type]
+    assert isinstance(fm.linear, np.ndarray)
+    assert isinstance(fm.factors, np.ndarray)
+    values = fm.values(np.array([[1, 1], [1, 0]], dtype=object))
+    assert (values.tolist(), values.dtype) == ([15, 1], np.float64)
 
 
 def test_the_lowest_state_is_the_best_valid_one_on_every_backend() -> None:
@@ -112,7 +130,8 @@ def test_it_is_a_problem_whose_answer_is_a_state() -> None:
     ("changes", "message"),
     [
         ({"linear": np.ones((2, 2))}, r"linear must be \(n,\)"),
-        ({"linear": np.ones(0)}, "n at least 1"),
+        ({"linear": np.ones(0), "factors": np.ones((0, 1))}, "n at least 1"),
+        ({"factors": np.ones(2)}, r"factors \(n, rank\), n at least 1, found \(2,\) and \(2,\)"),
         ({"factors": np.ones((3, 1))}, r"found \(2,\) and \(3, 1\)"),
         ({"linear": [1, np.nan]}, "must be finite"),
         ({"factors": [[np.inf], [0]]}, "must be finite"),
@@ -121,11 +140,16 @@ def test_it_is_a_problem_whose_answer_is_a_state() -> None:
         ({"one_hot": OneHot((3,))}, "groups must have 1 or more variables each and 2 together"),
         ({"one_hot": OneHot((2, 0))}, "groups must have 1 or more"),
         ({"one_hot": OneHot((1, 1), ((1, 0),))}, "one of the first group and one of another"),
+        ({"one_hot": OneHot((1, 1), ((0, 2),))}, r"one of the first group and one of another, found \(0, 2\)"),
         (
             {"linear": np.ones(3), "factors": np.ones((3, 1)), "one_hot": OneHot((1, 2), ((1, 2),))},
             r"one of the first group and one of another, found \(1, 2\)",
         ),
         ({"one_hot": OneHot((1, 1), ((0, 1),))}, "rules out a whole group"),
+        (
+            {"linear": np.ones(3), "factors": np.ones((3, 1)), "one_hot": OneHot((2, 1), ((1, 2),))},
+            "variable 1 rules out a whole group, variables 2 to 2",
+        ),
     ],
 )
 def test_a_machine_that_says_no_function_is_refused(changes: dict[str, Any], message: str) -> None:

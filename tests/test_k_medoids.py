@@ -146,6 +146,7 @@ class TestFormula:
             ([[0, np.inf], [np.inf, 0]], 1, "finite"),
             (np.zeros((2, 2)), 3, "k must be between 1 and the number of variables, 2"),
             (np.zeros((2, 2)), 0, "k must be between"),
+            (np.zeros((0, 0)), 1, "k must be between 1 and the number of variables, 0"),
         ],
     )
     def test_what_is_out_of_range_is_refused(self, D: Any, k: int, message: str) -> None:

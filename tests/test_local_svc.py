@@ -7,6 +7,7 @@ import tracemalloc
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -27,11 +28,11 @@ from sklearn.svm import SVC
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 
 from hqml import load_backend
-from hqml.errors import BackendError, DataError, ParameterError, UnknownBackend
-from hqml.svm import DegenerateWarning, LocalQuboSVC, LocalSVC, QuboSVC
+from hqml.errors import BackendError, BudgetExceeded, DataError, ParameterError, UnknownBackend
+from hqml.svm import DegenerateWarning, LocalQuboSVC, LocalSVC, QuboSVC, SaturationWarning
 from hqml.svm._neighbours import covered
 from hqml.svm.local_machines import Roles, _squares
-from hqml.testing import RecordingBackend
+from hqml.testing import MeteredBackend, RecordingBackend
 
 X_MOONS, Y_MOONS = make_moons(203, noise=0.2, random_state=0)
 X_IRIS, Y_IRIS = load_iris(return_X_y=True)
@@ -79,6 +80,14 @@ def test_a_neighbourhood_is_of_the_nearest_samples(samples: int, features: int, 
         np.testing.assert_array_equal(rows, by_hand[:size])
 
 
+def test_of_many_samples_a_neighbourhood_is_of_the_nearest_too() -> None:
+    """A search for the nearest may sort a few samples as a whole, but not many."""
+    points = np.random.default_rng(0).normal(size=(1000, 3))
+    cover = cover_of(points, 300, 1, 0)
+    apart = ((points[cover.centres, None] - points) ** 2).sum(axis=2)
+    np.testing.assert_array_equal(cover.neighbourhoods, np.argsort(apart, axis=1)[:, :300])
+
+
 def test_a_smaller_share_assigned_takes_more_centres() -> None:
     found = [len(local(assigned=share).fit(X_MOONS, Y_MOONS).centres_) for share in (0.1, 0.5, 1.0)]
     assert found[0] > found[1] > found[2] >= 203 / 40
@@ -91,6 +100,18 @@ def test_the_automatic_neighbourhood_fills_the_backend() -> None:
     )
     assert limited.n_neighbors_ == limited.neighbourhoods_.shape[1] == 20
     assert local(n_neighbors="auto").fit(X_MOONS, Y_MOONS).n_neighbors_ == 80
+
+
+def test_the_automatic_neighbourhood_fills_the_chip_that_the_options_describe() -> None:
+    """Chimera of M x M cells couples 4 M variables with each other (Choi, Quantum Inf. Process. 10 (2011) 343)."""
+    chip = {"topology": "chimera", "shape": 2, "qubit_yield": 1.0}
+    model = local(n_neighbors="auto", backend="qpu-offline", backend_options=chip, reads=5)
+    assert model.fit(X_MOONS[:12], Y_MOONS[:12]).n_neighbors_ == 4 * 2 // 2
+
+
+@pytest.mark.parametrize("size", [60, 61])
+def test_a_neighbourhood_of_everything_needs_no_second_centre(size: int) -> None:
+    assert len(local(n_neighbors=size).fit(X_MOONS[:60], Y_MOONS[:60]).centres_) == 1
 
 
 # What each machine is
@@ -147,6 +168,16 @@ def test_machines_are_those_of_going_through_all_states_by_hand(classes: int) ->
     np.testing.assert_allclose(decided, by_hand[:, 1] if classes == 2 else by_hand, atol=1e-9)
 
 
+def test_two_neighbours_are_enough() -> None:
+    """k = 1/2 between them, so both multipliers are a, the energy is a^2 / 2 - 2 a, and a = 2 the best of 0 to 3."""
+    X, y = np.array([[0.0], [1.0], [10.0], [11.0]]), [0, 1, 0, 1]
+    room = RecordingBackend(load_backend("exact"), max_variables=4)
+    model = LocalQuboSVC("auto", gamma=np.log(2), backend=room, aggregate="best", bias="zero", random_state=0).fit(X, y)
+    np.testing.assert_allclose(model.energies_, np.full((4, 1), -2))
+    assert set(model.dual_coef_.data) == {-2, 2}
+    np.testing.assert_allclose(model.decision_function(X), [-1, 1, -1, 1])
+
+
 def test_all_neighbourhoods_are_one_batch_of_equal_models() -> None:
     backend = RecordingBackend(load_backend("cpu"))
     model = local(backend=backend).fit(X_IRIS, Y_IRIS)
@@ -191,6 +222,14 @@ def test_neighbourhoods_of_one_class_need_no_qubo(classes: int) -> None:
     np.testing.assert_array_equal(model.predict(X), y)
     signs = np.where(y[:, None] == np.arange(classes), 1.0, -1.0)
     np.testing.assert_array_equal(model.decision_function(X), signs[:, 1] if classes == 2 else signs)
+
+
+def test_neighbourhoods_of_one_class_need_no_kernel_either() -> None:
+    def never(left: Any, right: Any) -> Any:
+        raise AssertionError("a kernel that nobody needs")
+
+    X, y = make_blobs([50, 50], cluster_std=0.1, centers=10 * np.eye(2), random_state=0)
+    np.testing.assert_array_equal(local(kernel=never).fit(X, y).predict(X), y)
 
 
 def test_a_class_that_is_not_there_is_below_all_others() -> None:
@@ -274,6 +313,8 @@ def test_a_precomputed_kernel_gives_what_the_kernel_itself_gives() -> None:
         moons.decision_function(new), local(gamma=0.7).fit(X_MOONS, Y_MOONS).decision_function(X_MOONS[:20])
     )
     assert given.__sklearn_tags__().input_tags.pairwise
+    svc = SVC(kernel="precomputed").fit(gram, Y_IRIS)
+    assert given.centres_.shape == given.support_vectors_.shape == svc.support_vectors_.shape
 
 
 def test_the_space_of_a_linear_kernel_is_that_of_the_features() -> None:
@@ -288,9 +329,10 @@ def test_every_kernel_separates_the_moons(kernel: Any) -> None:
 
 
 def test_what_is_not_given_is_as_for_a_qubo_svc_but_the_bias() -> None:
-    """The source of local machines selects it."""
-    local, whole = LocalQuboSVC().get_params(), QuboSVC().get_params()
+    """The source of local machines selects it; the twin keeps that of libsvm."""
+    local, whole, twin = (one.get_params() for one in (LocalQuboSVC(), QuboSVC(), LocalSVC()))
     assert {name for name, value in whole.items() if local[name] != value} == {"bias"}
+    assert {name for name, value in twin.items() if local.get(name) != value} == {"bias"}
 
 
 def test_gamma_is_that_of_the_whole_training_set() -> None:
@@ -303,10 +345,10 @@ def test_gamma_is_that_of_the_whole_training_set() -> None:
 @pytest.mark.parametrize("bias", ["support", "post-selection"])
 @pytest.mark.parametrize(("X", "y"), [(X_MOONS, Y_MOONS), (X_IRIS, Y_IRIS)], ids=["moons", "iris"])
 def test_the_twin_has_the_same_centres_and_decides_nearly_the_same(X: Any, y: Any, bias: str) -> None:
-    model = local(bias=bias, n_deciding=2, random_state=np.random.RandomState(5)).fit(X, y)
+    model = local(assigned=0.4, bias=bias, n_deciding=2, random_state=np.random.RandomState(5)).fit(X, y)
     twin = model.classical_twin().fit(X, y)
     np.testing.assert_array_equal(model.neighbourhoods_, twin.neighbourhoods_)
-    assert (twin.gamma_, twin.estimator.C, twin.bias) == (model.gamma_, 3.0, bias)
+    assert (twin.gamma_, twin.estimator.C, twin.bias, twin.n_deciding) == (model.gamma_, 3.0, bias, 2)
     assert (model.predict(X) == twin.predict(X)).mean() > 0.95
     several = model.intercept_.shape[1] > 1
     areas = [
@@ -332,6 +374,26 @@ def test_the_machines_of_the_twin_are_those_of_libsvm_on_each_neighbourhood() ->
             np.testing.assert_allclose(twin.decision_function(near), svc.decision_function(near), atol=1e-4)
             seen += len(near)
     assert seen > 60
+
+
+def test_the_twin_chooses_the_bias_by_the_rule_asked_for() -> None:
+    """Three of four can be right here, and the widest gap that does it ends at 2 and 5. The best multipliers put the
+    points within their limits on the margin, where libsvm has them too."""
+    X, y = np.array([[0.0], [1.0], [2.0], [5.0]]), [0, 1, 0, 1]
+    svc = SVC(kernel="linear", C=0.3, tol=1e-9)
+    bias = {rule: LocalSVC(svc, bias=rule).fit(X, y) for rule in ("libsvm", "support", "post-selection", "zero")}
+    assert bias["post-selection"].decision_function([[3.5]]) == pytest.approx(0)
+    assert bias["zero"].decision_function([[0.0]]) == 0
+    whole = svc.fit(X, y)
+    assert ((np.abs(whole.dual_coef_) > 0.01) & (np.abs(whole.dual_coef_) < 0.29)).any()
+    for rule in ("libsvm", "support"):
+        np.testing.assert_allclose(bias[rule].decision_function(X), whole.decision_function(X), atol=1e-6)
+    assert abs(whole.decision_function([[3.5]])) > 0.1
+
+
+@pytest.mark.parametrize(("seed", "repeatable"), [(0, True), (np.int64(0), True), (None, False)])
+def test_the_twin_promises_repetition_only_where_a_seed_is_given(seed: Any, repeatable: bool) -> None:
+    assert LocalSVC(random_state=seed).__sklearn_tags__().non_deterministic is not repeatable
 
 
 @pytest.mark.parametrize("weights", ["balanced", {0: 1, 1: 2}])
@@ -399,6 +461,26 @@ def test_small_neighbourhoods_fit_enumeration_and_a_chip(backend: str, options: 
     assert model.fit(X_MOONS[:60], Y_MOONS[:60]).score(X_MOONS, Y_MOONS) > 0.8
 
 
+def test_limits_of_time_and_of_metered_time_reach_the_backend() -> None:
+    backend = RecordingBackend(load_backend("cpu"))
+    local(backend=backend, time_limit=30).fit(X_MOONS, Y_MOONS)
+    assert backend.calls[0].time_limit == 30
+    metered = MeteredBackend()
+    with pytest.raises(BudgetExceeded, match="max_qpu_seconds"):
+        LocalQuboSVC(20, backend=metered, reads=2).fit(X_MOONS, Y_MOONS)
+    model = LocalQuboSVC(20, backend=metered, reads=2, max_qpu_seconds=10).fit(X_MOONS, Y_MOONS)
+    assert 0 < model.timing_["qpu"] == pytest.approx(metered.spent)
+
+
+def test_the_stages_of_a_fit_together_take_no_longer_than_all_of_it() -> None:
+    started = perf_counter()
+    timing = local().fit(X_MOONS, Y_MOONS).timing_
+    wall = perf_counter() - started
+    total = timing.pop("total")
+    assert all(seconds >= 0 for seconds in timing.values())
+    assert sum(timing.values()) <= total <= wall
+
+
 def test_a_neighbourhood_beyond_the_backend_is_refused() -> None:
     with pytest.raises(BackendError, match="32"):
         LocalQuboSVC(40, backend="exact").fit(X_MOONS, Y_MOONS)
@@ -415,6 +497,16 @@ def test_a_rare_class_at_its_limit_is_no_news() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         local().fit(X, y)
+
+
+@pytest.mark.parametrize(("rare", "told"), [(2, False), (3, True)])
+def test_that_the_limit_decides_is_told_where_more_than_a_fifth_is_of_the_smaller_class(rare: int, told: bool) -> None:
+    """To a kernel that finds all samples alike: only the balance then bounds what the larger class uses."""
+    model = local(n_neighbors=10, gamma=1e-9, aggregate="best")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.fit(X_MOONS[:10], np.arange(10) < rare)
+    assert [one.category for one in caught] == [SaturationWarning] * told
 
 
 def test_machines_that_learned_nothing_are_told_once_at_the_line_that_called_fit() -> None:
@@ -466,7 +558,7 @@ def test_single_precision_stays_near_double() -> None:
             "no room for two neighbours; lower n_bits",
         ),
         ({"assigned": 0}, "assigned must be a finite number above 0"),
-        ({"assigned": 40}, "assigned is a share of n_neighbors, above 0 and at most 1, found 40"),
+        ({"assigned": 1.5}, "assigned is a share of n_neighbors, above 0 and at most 1, found 1.5"),
         ({"n_deciding": 0}, "n_deciding must be"),
         ({"kernel": "gauss"}, "kernel must be one of"),
         ({"gamma": "wide"}, "gamma must be"),
@@ -500,7 +592,9 @@ def test_bad_data_and_unfitted_models_are_refused() -> None:
             call()
     with pytest.raises(ParameterError, match="scikit-learn SVC, found QuboSVC"):
         LocalSVC(QuboSVC()).fit(X_MOONS, Y_MOONS)
-    with pytest.raises(ParameterError, match="bias must be one of 'libsvm'"):
+    with pytest.raises(ParameterError, match=r"^C must be a finite number above 0, found 0"):
+        LocalSVC(SVC(C=0)).fit(X_MOONS, Y_MOONS)
+    with pytest.raises(ParameterError, match=r"^bias must be one of 'libsvm'"):
         LocalSVC(bias="best").fit(X_MOONS, Y_MOONS)
 
 

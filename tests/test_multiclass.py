@@ -248,18 +248,49 @@ def test_every_rule_tells_the_irises_apart(aggregate: str) -> None:
     assert quick(aggregate=aggregate).fit(X_IRIS, Y_IRIS).score(X_IRIS, Y_IRIS) > 0.93
 
 
+def test_a_multiplier_has_52_digits_at_most() -> None:
+    model = quick(n_bits=52, gamma=0.5).fit(X_IRIS[[0, 60]], [0, 1])
+    assert model.sampleset_.record.sample.shape[1] == 2 * 2 * 52
+    assert model.score(X_IRIS[[0, 60]], [0, 1]) == 1
+
+
 def test_held_out_samples_have_no_multiplier() -> None:
     model = quick(aggregate="validation", validation_fraction=0.2).fit(X_IRIS, Y_IRIS)
     assert model.sampleset_.record.sample.shape[1] == 120 * 3 * 2
     assert (model.tau_ == 0).all(axis=1).sum() >= 30
 
 
+def test_of_the_lowest_solutions_those_are_averaged_that_judge_held_out_samples_best() -> None:
+    """Half of each class learns: 2^8 states, all looked at. A right answer counts as much as its class weighs."""
+    X, y = np.array([[0.04, 0.86, 0.21, 0.31, 0.33, 0.5, 0.36, 0.59]]).T, np.arange(8) % 2
+    model = quick(
+        backend="exact",
+        backend_options=None,
+        n_bits=1,
+        gamma=2.0,
+        n_solutions=9,
+        aggregate="validation",
+        validation_fraction=0.5,
+        class_weight={0: 1, 1: 0.25},
+    ).fit(X, y)
+    limits, kernel = np.array([1, 0.25])[y], rbf_kernel(X, gamma=2.0)
+    held = (model.tau_ == 0).all(axis=1)
+    known = np.flatnonzero(~held)
+    parts = kernel[np.ix_(known, known)], y[known], 2, 1, 0.3, 0.3, limits[known]
+    lowest = sorted((written_out(x, *parts) for x in all_states(8)), key=lambda found: found[0])[:9]
+    right = [limits[held][y[held] == (kernel[held][:, known] @ tau).argmax(axis=1)].sum() for _, tau in lowest]
+    best = [tau for (_, tau), weight in zip(lowest, right, strict=True) if weight == max(right)]
+    assert 0 < len(best) < 9
+    np.testing.assert_allclose(model.tau_[known], np.mean(best, axis=0))
+
+
 def test_the_units_of_the_kernel_do_not_matter() -> None:
     """beta and mu are multiples of the mean of k(x, x). A factor of two, so that no rounding tells kernels apart."""
     gram = linear_kernel(X_IRIS)
-    first, second = (quick(kernel="precomputed").fit(unit * gram, Y_IRIS) for unit in (1, 4096))
+    first, second = (quick(kernel="precomputed", mu=0.2).fit(unit * gram, Y_IRIS) for unit in (1, 4096))
     np.testing.assert_array_equal(first.tau_, second.tau_)
     assert second.beta_ == pytest.approx(4096 * 0.3 * 4)  # standardised, four features: the mean of k(x, x) is 4
+    assert second.mu_ == pytest.approx(4096 * 0.2 * 4)
     np.testing.assert_allclose(second.energies_, 4096 * first.energies_)
 
 
@@ -267,6 +298,18 @@ def test_of_a_kernel_that_is_zero_the_unit_is_one() -> None:
     with pytest.warns(SaturationWarning):
         model = quick(kernel="precomputed").fit(np.zeros((150, 150)), Y_IRIS)
     assert (model.beta_, model.mu_) == (0.3, 0.3)
+
+
+def test_the_unit_is_found_where_a_sum_of_kernel_values_would_not_fit_into_their_precision() -> None:
+    """Nine values of 2^127: single precision ends at 2^128, the mean and the machine do not care."""
+    gram = rbf_kernel(X_IRIS[FEW]).astype(np.float32)
+    small, large = (
+        MulticlassSVC(kernel="precomputed").fit(unit * gram, Y_IRIS[FEW]) for unit in (1, np.float32(2**127))
+    )
+    assert large.beta_ == pytest.approx(0.3 * 2.0**127)
+    np.testing.assert_allclose(large.tau_, small.tau_)
+    with pytest.raises(DataError, match="too large for a floating-point number"):
+        MulticlassSVC(kernel="precomputed").fit(np.diag(np.full(9, 1.5e308)), Y_IRIS[FEW])
 
 
 @pytest.mark.parametrize("kernel", ["linear", "poly", rbf_kernel], ids=["linear", "poly", "own"])
@@ -336,6 +379,23 @@ def test_limits_that_decide_are_told() -> None:
     assert caught[0].filename == __file__
 
 
+def test_limits_that_decide_are_told_of_more_than_half_of_the_slices_only() -> None:
+    """Of k = size * identity the multipliers are about 0.3 / size of the mean size, and 1 at most."""
+    single = quick(kernel="precomputed", aggregate="best", backend="exact", backend_options=None)
+
+    def fit(sizes: list[float]) -> None:
+        y = np.arange(4 * len(sizes)) % 2
+        model = ensemble(estimator=single, slice_size=4, sampling="disjoint").fit(np.eye(len(y)), y)
+        kernel = np.zeros(len(y))
+        for rows, size in zip(model.slices_, sizes, strict=True):
+            kernel[rows] = size
+        model.fit(np.diag(kernel), y)
+
+    fit([0.01, 1.0])
+    with pytest.warns(SaturationWarning, match="up to 100% of their limit"):
+        fit([0.01, 0.01, 1.0])
+
+
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
@@ -354,6 +414,7 @@ def test_limits_that_decide_are_told() -> None:
         ({"aggregate": "median"}, "aggregate must be one of 'mean'"),
         ({"class_weight": "equal"}, "class_weight must be"),
         ({"class_weight": {0: -1}}, "class weights must be"),
+        ({"class_weight": {0: 0}}, "class weights must be finite and above 0"),
         ({"validation_fraction": 1.0}, "validation_fraction must be below 1"),
         ({"random_state": -1}, "random_state cannot be used"),
     ],
@@ -376,7 +437,7 @@ def test_bad_data_and_unfitted_models_are_refused() -> None:
     for make in (quick, MulticlassSVC):
         with pytest.raises(DataError, match="too large for a floating-point number"), np.errstate(over="ignore"):
             make(kernel="poly", gamma=1.0, degree=200).fit(1e3 * X_IRIS, Y_IRIS)
-    with pytest.raises(DataError, match="needs a class of two samples"):
+    with pytest.raises(DataError, match=r"^aggregate='validation' needs a class of two samples"):
         quick(aggregate="validation").fit(X_IRIS[[0, 60, 120]], [0, 1, 2])
     with pytest.raises(BackendError, match="at most 100 variables"):
         quick(backend=RecordingBackend(load_backend("cpu"), max_variables=100)).fit(X_IRIS, Y_IRIS)
@@ -405,6 +466,22 @@ def test_large_batches_are_in_single_precision(monkeypatch: pytest.MonkeyPatch) 
     assert single.energies_ == pytest.approx(double.energies_, rel=1e-2)
 
 
+def test_models_may_be_as_large_as_the_limits_and_no_larger(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nine samples of three classes are a side of 27, ten of 30; the squares of two models of five add up to 21^2."""
+    monkeypatch.setattr("hqml.svm._multiclass.SINGLE_ABOVE", 27)
+    backend, more = RecordingBackend(load_backend("cpu")), np.r_[FEW, 103]
+    for rows in (FEW, more):
+        quick(backend=backend).fit(X_IRIS[rows], Y_IRIS[rows])
+    assert [batch[0].gram.dtype for batch in backend.batches] == [np.float64, np.float32]
+    monkeypatch.setattr("hqml.svm._multiclass.LARGEST", 27)
+    quick().fit(X_IRIS[FEW], Y_IRIS[FEW])
+    with pytest.raises(ModelTooLarge, match=r"1 set\(s\) of 10 samples"):
+        quick().fit(X_IRIS[more], Y_IRIS[more])
+    ensemble(slice_size=5, n_slices=3).fit(X_IRIS[more], Y_IRIS[more])
+    with pytest.raises(ModelTooLarge, match=r"4 set\(s\) of 5 samples"):
+        ensemble(slice_size=5, n_slices=4).fit(X_IRIS[more], Y_IRIS[more])
+
+
 # The twin
 
 
@@ -430,12 +507,35 @@ def test_the_twin_minimises_the_written_out_formula_between_its_limits() -> None
     np.testing.assert_allclose(twin.tau_, found.x.reshape(9, 3), atol=1e-2)
 
 
+@pytest.mark.parametrize("unit", [2.0**-60, 2.0**100])
+def test_nor_do_they_matter_to_the_twin(unit: float) -> None:
+    gram = rbf_kernel(X_IRIS[FEW])
+    plain, scaled = (MulticlassSVC(kernel="precomputed", mu=0.2).fit(by * gram, Y_IRIS[FEW]) for by in (1, unit))
+    np.testing.assert_allclose(scaled.tau_, plain.tau_)
+    assert (scaled.beta_, scaled.mu_) == pytest.approx((0.3 * unit, 0.2 * unit))
+    assert scaled.energies_ == pytest.approx(unit * plain.energies_)
+
+
 def test_the_twin_has_equal_parameters() -> None:
     weights = {0: 1, 1: 2, 2: 1}
     model = quick(class_weight=weights, beta=0.5, mu=0.1, n_bits=1).fit(X_IRIS, Y_IRIS)
     twin = model.classical_twin()
     assert (twin.beta, twin.mu, twin.gamma, twin.class_weight) == (0.5, 0.1, model.gamma_, weights)
     assert model.gamma_ == pytest.approx(1 / (4 * X_IRIS.var()))
+    assert MulticlassSVC().fit(X_IRIS, Y_IRIS).gamma_ == model.gamma_
+
+
+def test_of_a_given_kernel_there_are_no_support_vectors_as_in_scikit_learn() -> None:
+    gram = rbf_kernel(X_IRIS[FEW])
+    ours, theirs = (make(kernel="precomputed").fit(gram, Y_IRIS[FEW]) for make in (MulticlassSVC, SVC))
+    assert ours.support_vectors_.shape == theirs.support_vectors_.shape
+
+
+def test_a_kernel_of_ones_own_is_given_floats_whatever_the_new_samples_are() -> None:
+    """16 squared is 0 in eight bits."""
+    X = np.array([[1, 2], [3, 16], [17, 4], [20, 20]], dtype=np.uint8)
+    model = MulticlassSVC(kernel=lambda a, b: (a**2) @ (b**2).T).fit(X, [0, 0, 1, 1])
+    np.testing.assert_array_equal(model.decision_function(X), model.decision_function(X.astype(float)))
 
 
 # The ensemble
@@ -471,6 +571,12 @@ def test_a_backend_too_small_for_a_sample_of_each_class_is_told() -> None:
 def test_one_slice_of_everything_is_the_estimator_itself(X: Any, y: Any) -> None:
     whole, alone = ensemble(slice_size=len(X)).fit(X, y), quick().fit(X, y)
     np.testing.assert_allclose(whole.decision_function(X), alone.decision_function(X))
+
+
+def test_one_slice_of_everything_is_the_twin_itself_too() -> None:
+    twin, X, y = MulticlassSVC(kernel="linear", mu=0.1), X_IRIS[FEW], Y_IRIS[FEW]
+    whole = SVCSliceEnsemble(clone(twin), slice_size=len(X), random_state=0).fit(X, y)
+    np.testing.assert_allclose(whole.decision_function(X), twin.fit(X, y).decision_function(X))
 
 
 @pytest.mark.parametrize("sampling", ["stratified", "balanced", "disjoint", "bootstrap"])

@@ -1,6 +1,7 @@
 """Formulas against matrices written out by hand, and against published values."""
 
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,17 @@ from hypothesis.extra import numpy as hnp
 from hqml.errors import HqmlError, ProblemError
 from hqml.io import read
 from hqml.problems import Problem
+from hqml.problems.boosting import qboost
+from hqml.problems.exactly_k import exactly_k
+from hqml.problems.factorization_machine import FactorizationMachine
+from hqml.problems.feature_selection import feature_selection
+from hqml.problems.k_medoids import k_medoids
 from hqml.problems.max_cut import MaxCut, cut_sizes
+from hqml.problems.multiclass_svm import MAX_BITS, multiclass_svm
+from hqml.problems.svm_bias import post_selection_bias, support_bias
 from hqml.problems.svm_dual import digit_weights, svm_dual
+from hqml.problems.svr_dual import svr_dual
+from hqml.qubo import Qubo
 
 
 def all_states(n: int) -> np.ndarray:
@@ -106,13 +116,15 @@ class TestSvmDual:
 
     def test_digits_are_powers_of_the_base(self) -> None:
         np.testing.assert_array_equal(digit_weights(3, 10), [1, 10, 100])
+        np.testing.assert_array_equal(digit_weights(3, 0.5), [1, 0.5, 0.25])
 
     @pytest.mark.parametrize(
         ("change", "message"),
         [
             ({"labels": [0, 1]}, "labels must be a vector of -1 and \\+1"),
             ({"labels": ["a", "b"]}, "labels must be a vector"),
-            ({"labels": [[1, -1]]}, "labels must be a vector"),
+            ({"labels": [[1, -1]]}, r"labels must be a vector of -1 and \+1, found shape \(1, 2\)"),
+            ({"labels": [1, -1, 2, None]}, r"labels must be a vector .*, found shape \(4,\) and \[2, None\]"),
             ({"labels": [1, -1, 1]}, r"kernel must have shape \(3, 3\), found \(2, 2\)"),
             ({"kernel": [[1, 2], [3, 1]]}, "symmetric"),
             ({"kernel": [[np.nan, 0], [0, 1]]}, "NaN"),
@@ -131,6 +143,48 @@ class TestSvmDual:
         with pytest.raises(ProblemError, match=message) as caught:
             svm_dual(**arguments)
         assert isinstance(caught.value, HqmlError)
+
+
+class TestMulticlassSvm:
+    def test_the_sum_of_multipliers_may_be_free(self) -> None:
+        """k = 1, one digit, tau = (1, -1, -1): 3/2 - beta."""
+        model = multiclass_svm([[1.0]], [0], n_classes=3, n_bits=1, beta=0.5, mu=0)
+        assert model.energies([1, 0, 0]) == [1.0]
+
+    def test_the_most_digits_are_taken(self) -> None:
+        assert multiclass_svm([[1.0]], [0], n_classes=2, n_bits=MAX_BITS).num_variables == 104
+
+    @pytest.mark.parametrize("labels", [[[0], [1]], 3])
+    def test_what_is_no_vector_of_labels_is_refused(self, labels: Any) -> None:
+        with pytest.raises(ProblemError, match="labels must be a vector of whole numbers from 0, found shape"):
+            multiclass_svm(np.eye(2), labels)
+
+
+class TestBias:
+    def test_points_in_the_middle_of_their_range_weigh_most(self) -> None:
+        """Weights 1 * 3 and 2 * 2: (3 - 4) / 7."""
+        zero, four = np.zeros(2), np.full(2, 4.0)
+        assert support_bias(zero, np.array([1.0, -1.0]), np.array([1.0, 2.0]), four) == pytest.approx(-1 / 7)
+
+    @pytest.mark.parametrize(
+        ("scores", "signs", "bias"),
+        [
+            ([0, 1, 2], [1, -1, 1], -1.5),  # all positive is as good as the gap from 1 to 2
+            ([0, 0, 1], [-1, 1, 1], -0.5),  # equal scores cannot be told apart
+            ([0, 1], [1, -1], 1.0),  # both outside err once, the gap twice
+            ([2, 6, 12], [1, 1, 1], 3.0),  # decisions from half the range, 5, on
+            ([2, 6, 12], [-1, -1, -1], -17.0),
+        ],
+    )
+    def test_the_threshold_with_fewest_errors_by_hand(self, scores: Any, signs: Any, bias: float) -> None:
+        found = post_selection_bias(np.array(scores, float), np.array(signs, float), np.ones(len(scores)))
+        assert found == bias
+
+    @pytest.mark.parametrize("unit", [1e-20, 1e20])
+    def test_it_does_not_hang_on_the_unit_of_the_weights(self, unit: float) -> None:
+        """The second point weighs most, so the threshold is before it, not in the wider gap from 2 to 6."""
+        scores, signs = np.array([0.0, 1.0, 2.0, 6.0]), np.array([-1.0, 1.0, -1.0, 1.0])
+        assert post_selection_bias(scores, signs, unit * np.array([1.0, 5.0, 1.0, 1.0])) == -0.5
 
 
 SQUARE = np.array([[0, 1, 0, 1], [1, 0, 1, 0], [0, 1, 0, 1], [1, 0, 1, 0]])
@@ -161,6 +215,11 @@ class TestMaxCut:
 
     def test_an_adjacency_matrix_of_bools_has_weights_of_one(self) -> None:
         assert MaxCut(SQUARE.astype(bool)).to_qubo().energies([1, 0, 1, 0]) == [-4]
+
+    def test_cuts_of_single_bytes_do_not_overflow(self) -> None:
+        """All edges among 30 vertices, 15 on each side."""
+        weights = 1 - np.eye(30, dtype=np.int8)
+        assert cut_sizes(weights.astype(np.int8), np.arange(30, dtype=np.int8) % 2) == [225]
 
     def test_it_is_a_problem(self) -> None:
         assert isinstance(MaxCut(SQUARE), Problem)
@@ -198,3 +257,23 @@ class TestMaxCut:
     def test_what_is_no_graph_is_refused(self, weights: Any, message: str) -> None:
         with pytest.raises(ProblemError, match=message):
             MaxCut(weights)
+
+
+FORMULAS: dict[str, Callable[[Any], Qubo]] = {
+    "svm_dual": lambda kind: svm_dual(np.eye(2), kind([1, -1]), C=kind([1, 2])),
+    "svr_dual": lambda kind: svr_dual(np.eye(2), kind([3, 4])),
+    "multiclass_svm": lambda kind: multiclass_svm(np.eye(2), [0, 1], limits=kind([1, 2])),
+    "qboost": lambda kind: qboost(kind([[1, -1], [1, 1]]), kind([1, -1])),
+    "exactly_k": lambda kind: exactly_k(kind([1, 2]), kind([[0, 3], [3, 0]]), 1)[0],
+    "factorization_machine": lambda kind: FactorizationMachine(kind([1, 2]), kind([[3], [4]])).to_qubo(),
+    "k_medoids": lambda kind: k_medoids(kind([[0, 1], [1, 0]]), 1)[0],
+    "feature_selection": lambda kind: feature_selection(kind([1, 2]), kind([[0, 3], [3, 0]]), 1)[0],
+}
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_numbers_in_arrays_of_objects_are_numbers(formula: str) -> None:
+    """As rows of a data frame of mixed columns are."""
+    written, expected = FORMULAS[formula](lambda values: np.array(values, dtype=object)), FORMULAS[formula](np.array)
+    states = all_states(expected.num_variables)
+    np.testing.assert_array_equal(written.energies(states), expected.energies(states))

@@ -1,6 +1,7 @@
 """All forms of a QUBO are one function: that of enumeration, of dimod, of a written-out matrix."""
 
 import itertools
+import re
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -292,6 +293,14 @@ class TestRoundTrips:
         assert repr(models["sparse"]) == "SparseQubo(4 variables, 2 couplings)"
         assert repr(models["gram"]) == "GramQubo(2 points x 2 digits)"
 
+    def test_a_notebook_shows_the_name_ranges_and_coefficients_of_every_form(self) -> None:
+        """One digit worth 2: 2^2 / 2 times the diagonal of the Gram matrix, 2^2 times the rest."""
+        gram = GramQubo([[2, 1], [1, 3]], [2.0], offset=7)
+        for model in (gram, gram.to_dense(), gram.to_sparse()):
+            text = " ".join(re.sub("<[^>]+>", " ", model._repr_html_()).split())
+            assert text.startswith(f"{type(model).__name__} variables 2 ")
+            assert text.endswith("couplings 1 of 1 (100 %) linear terms 4 to 6 coupling terms 4 offset 7 0 1 0 4 4 1 6")
+
     @pytest.mark.parametrize("form", ["dense", "sparse", "gram"])
     def test_a_model_cannot_be_changed(self, form: str) -> None:
         qubo = one_of_each(np.float64)[form]
@@ -324,6 +333,14 @@ class TestSize:
         tracemalloc.stop()
         assert peak < written_out / 40
         assert qubo.energies(states)[0] == points * 15**2 / 2
+
+    def test_more_points_than_are_looked_at_together(self) -> None:
+        rng = np.random.default_rng(0)
+        gram = rng.normal(size=(600, 600))
+        gram += gram.T
+        states = rng.integers(0, 2, (3, 600))
+        expected = [x @ gram @ x / 2 for x in states.astype(float)]
+        np.testing.assert_allclose(GramQubo(gram, [1.0]).energies(states), expected)
 
     def test_a_dense_model_is_built_no_slower_than_a_bqm(self) -> None:
         matrix = np.random.default_rng(0).normal(size=(2000, 2000))
@@ -402,6 +419,7 @@ MALFORMED: dict[str, tuple[Callable[[], object], str]] = {
     "a number": (lambda: as_qubo(3), "found int"),
     "nothing": (lambda: as_qubo(None), "found NoneType"),
     "a class": (lambda: as_qubo(DenseQubo), "says no QUBO"),
+    "a file's name": (lambda: as_qubo("G1.mc"), r"found str, which says no QUBO; hqml\.io\.read\(path\)"),
 }
 
 
@@ -413,6 +431,13 @@ def test_a_malformed_model_says_what_is_wrong(case: str) -> None:
     assert isinstance(caught.value, HqmlError)
     assert isinstance(caught.value, ValueError)
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_entries_given_twice_may_add_up_to_infinity_without_a_warning() -> None:
+    for row, column in ((0, 0), (0, 1)):
+        twice = scipy.sparse.coo_array(([1.7e308, 1.7e308], ([row, row], [column, column])), shape=(2, 2))
+        model = SparseQubo(twice)
+        assert model.energies([1, 1]) == [np.inf]
 
 
 def test_a_large_sum_is_not_taken_for_infinity() -> None:

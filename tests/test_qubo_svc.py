@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 import skops.io
 from dwave.samplers import SimulatedAnnealingSampler
 from hypothesis import given
@@ -129,12 +130,28 @@ def test_a_backend_is_a_name_a_backend_or_any_dimod_sampler(backend: Any) -> Non
 
 
 def test_prediction_in_small_blocks_gives_the_same() -> None:
-    import sklearn
-
     model = quick().fit(X_MOONS, Y_MOONS)
     whole = model.decision_function(X_MOONS)
     with sklearn.config_context(working_memory=0.001):
         np.testing.assert_allclose(model.decision_function(X_MOONS), whole)
+
+
+@pytest.mark.parametrize(("mebibytes", "numbers"), [(1 / 64, 256), (1e-9, 0)])
+def test_prediction_takes_an_eighth_of_the_working_memory_at_once(mebibytes: float, numbers: int) -> None:
+    """Of 16 KiB that are 256 numbers of 8 bytes: no block of rows is larger, and with one row more each would be."""
+    shapes = []
+
+    def kernel(left: Any, right: Any) -> Any:
+        shapes.append((len(left), len(right)))
+        return rbf_kernel(left, right)
+
+    model = quick(kernel=kernel).fit(X_MOONS, Y_MOONS)
+    shapes.clear()
+    with sklearn.config_context(working_memory=mebibytes):
+        model.decision_function(X_MOONS)
+    assert sum(rows for rows, _ in shapes) == 60
+    assert all(rows * support <= numbers or rows == 1 for rows, support in shapes)
+    assert all((rows + 1) * support > numbers for rows, support in shapes[:-1])
 
 
 # Aggregation
@@ -199,6 +216,29 @@ def test_held_out_samples_have_no_multiplier() -> None:
         60 - 2 * 8
     )  # a quarter of 30, rounded to even, of each class
     assert model.score(X_MOONS, Y_MOONS) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("kernel", "bias", "first", "second"),
+    [
+        pytest.param(np.kron(np.eye(2), np.ones((2, 2))), "zero", 1.5, 2.0, id="copies"),
+        pytest.param(np.kron(np.eye(2), np.ones((2, 2))), "post-selection", 1.6, 1.6, id="copies, with a bias"),
+        pytest.param(np.eye(4), "zero", 1.5, 1.5, id="strangers"),
+    ],
+)
+def test_validation_keeps_the_solutions_that_classify_held_out_samples_best(
+    kernel: Any, bias: str, first: float, second: float
+) -> None:
+    """One of two samples of each class is annealed: 16 solutions, multipliers a and b from 0 to 3.
+
+    Where the others are copies, they score -a and b: without a bias all are right if b > 0, with one if a or b is.
+    Strangers score 0, whatever was learned, which is the first class: half are right for all a and b.
+    """
+    model = QuboSVC(
+        "precomputed", backend="exact", n_solutions=16, aggregate="validation", validation_fraction=0.5, bias=bias
+    ).fit(kernel, [0, 0, 1, 1])
+    np.testing.assert_allclose(np.sort(model.alpha_[:2]), [0, first])
+    np.testing.assert_allclose(np.sort(model.alpha_[2:]), [0, second])
 
 
 @pytest.mark.parametrize("aggregate", ["mean", "best", "boltzmann", "validation"])
@@ -286,13 +326,41 @@ def test_well_behaved_data_are_fitted_without_a_warning(load: Any) -> None:
         assert quick().fit(StandardScaler().fit_transform(X), y).score(StandardScaler().fit_transform(X), y) > 0.94
 
 
-@pytest.mark.parametrize("weights", [[0.5], [0.95]], ids=["balanced", "imbalanced"])
+@pytest.mark.parametrize("weights", [[0.5], [0.95], [0.05]], ids=["balanced", "few of the second", "few of the first"])
 def test_saturated_multipliers_are_told_with_what_to_change(weights: list[float]) -> None:
     X, y = make_classification(200, 5, weights=weights, random_state=0)
     with pytest.warns(SaturationWarning, match=r"limit C=3 .*Raise C \(or n_bits"):
         quick(gamma=1e-6, backend_options=None).fit(X, y)
     quick(gamma=1.0).fit(X, y)
     assert issubclass(SaturationWarning, ConvergenceWarning)
+
+
+@pytest.mark.parametrize(("tight", "told"), [([0, 1], 0), ([0, 1, 4], 3)])
+def test_saturation_is_told_where_it_holds_for_more_than_half_of_the_machines(tight: list[int], told: int) -> None:
+    """One sample a class, none like another: its multiplier is 1, or its limit, .03, where the class weight is low."""
+    classes = 4 if told == 0 else 5
+    weights = {code: 0.01 if code in tight else 1.0 for code in range(classes)}
+    model = QuboSVC("precomputed", backend="exact", aggregate="best", xi=0, class_weight=weights)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.fit(np.eye(classes), np.arange(classes))
+    np.testing.assert_allclose(
+        model.alpha_, [[3 * weights[code] if code in tight else 1 for code in weights]] * classes
+    )
+    assert [warning.category for warning in caught] == [SaturationWarning] * bool(told)
+    assert all(f"up to 100% of their limit C=3 in {told} of {classes}" in str(warning.message) for warning in caught)
+
+
+def test_a_bias_that_half_of_the_machines_cannot_have_is_not_told() -> None:
+    """Classes 0 and 1 are alike: both at the limit where one is to be told from the other, else not.
+
+    By hand, of (a0**2 + a1**2) / 6 -+ a0 * a1 / 6 - a0 - a1 with a0, a1 in 0 .. 3.
+    """
+    kernel = np.eye(4) / 3
+    kernel[0, 1] = kernel[1, 0] = 1 / 6
+    with pytest.warns(SaturationWarning):  # and no other
+        model = QuboSVC("precomputed", backend="exact", aggregate="best", xi=0).fit(kernel, np.arange(4))
+    np.testing.assert_allclose(model.alpha_, [[3, 3, 3, 3], [3, 3, 3, 3], [2, 2, 3, 3], [2, 2, 3, 3]])
 
 
 def test_a_solution_without_multipliers_is_told_and_predicts_the_larger_class() -> None:
@@ -324,14 +392,14 @@ def test_decision_values_stay_near_the_twins(kernel: Any, C: float, xi: float) -
 @pytest.mark.parametrize(
     ("kernel", "by_hand"),
     [
-        ("poly", lambda a, b: (0.5 * a @ b.T + 1) ** 2),
-        ("sigmoid", lambda a, b: np.tanh(0.5 * a @ b.T + 1)),
+        ("poly", lambda a, b: (0.5 * a @ b.T + 0.25) ** 2),
+        ("sigmoid", lambda a, b: np.tanh(0.5 * a @ b.T + 0.25)),
         ("linear", lambda a, b: a @ b.T),
         (laplacian_kernel, laplacian_kernel),
     ],
 )
 def test_a_kernel_has_the_parameters_given(kernel: Any, by_hand: Any) -> None:
-    model = quick(kernel=kernel, gamma=0.5, degree=2, coef0=1, bias="zero").fit(X_MOONS, Y_MOONS)
+    model = quick(kernel=kernel, gamma=0.5, degree=2, coef0=0.25, bias="zero").fit(X_MOONS, Y_MOONS)
     expected = by_hand(X_MOONS[:5], model.support_vectors_) @ model.dual_coef_[0]
     np.testing.assert_allclose(model.decision_function(X_MOONS[:5]), expected)
 
@@ -341,6 +409,37 @@ def test_gamma_is_of_the_features_where_a_kernel_has_use_for_it() -> None:
     assert quick(gamma="auto").fit(X_MOONS, Y_MOONS).gamma_ == 1 / 2
     assert quick(kernel=laplacian_kernel).fit(X_MOONS, Y_MOONS).gamma_ == 1
     assert quick(kernel="precomputed").fit(rbf_kernel(X_MOONS), Y_MOONS).gamma_ == 1
+
+
+def test_defaults_of_the_kernel_are_those_of_scikit_learn() -> None:
+    parameters, of_svc = QuboSVC().get_params(), SVC().get_params()
+    assert all(parameters[name] == of_svc[name] for name in ("kernel", "gamma", "degree", "coef0", "class_weight"))
+
+
+@pytest.mark.parametrize(("base", "C"), [(1, 3), (0.5, 1.75), (3, 13)])
+def test_the_largest_multiplier_is_the_sum_of_the_digits(base: float, C: float) -> None:
+    model = quick(base=base, n_bits=3).fit(X_MOONS, Y_MOONS)
+    assert model.C_ == C
+    assert model.alpha_.max() <= C + 1e-12
+
+
+def test_the_base_says_which_multipliers_there_are() -> None:
+    """Without neighbours and balance a multiplier would be 3: of digits 1 and 3 it is, thirds of 4 miss it."""
+    model = QuboSVC("precomputed", base=3, xi=0, backend="exact", aggregate="best").fit(np.eye(2) / 3, [0, 1])
+    np.testing.assert_allclose(model.alpha_, 3)
+
+
+def test_parameters_may_be_as_low_as_their_lowest_value() -> None:
+    model = quick(kernel="rbf", degree=0, xi=0, gamma=0.5).fit(X_MOONS, Y_MOONS)
+    assert model.score(X_MOONS, Y_MOONS) > 0.9
+    assert quick(kernel="linear", gamma=0, C=0.1).fit(X_MOONS, Y_MOONS).gamma_ == 0
+
+
+def test_samples_that_are_all_the_same_have_the_gamma_that_scikit_learn_gives_them() -> None:
+    X, y = np.ones((6, 2)), [0, 1, 1, 0, 1, 0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # nothing can be learned from them
+        assert quick().fit(X, y).gamma_ == SVC().fit(X, y)._gamma == 1
 
 
 def test_a_precomputed_kernel_gives_what_the_kernel_itself_gives() -> None:
@@ -399,8 +498,10 @@ def test_clones_share_a_backend_object_and_copy_all_else() -> None:
 # Repeating
 
 
-def test_a_seed_repeats_a_fit_and_another_does_not() -> None:
-    first, same, other = (quick(random_state=seed).fit(X_MOONS, Y_MOONS) for seed in (1, np.int64(1), 2))
+@pytest.mark.parametrize("aggregate", ["mean", "validation"])
+def test_a_seed_repeats_a_fit_and_another_does_not(aggregate: str) -> None:
+    seeds = (1, np.int64(1), 2)
+    first, same, other = (quick(random_state=s, aggregate=aggregate).fit(X_MOONS, Y_MOONS) for s in seeds)
     np.testing.assert_array_equal(first.alpha_, same.alpha_)
     assert not np.array_equal(first.sampleset_.record.sample, other.sampleset_.record.sample)
 
@@ -450,9 +551,10 @@ def test_an_interrupt_passes_through_and_leaves_the_model_unfitted(monkeypatch: 
 
 
 def test_the_twin_has_equal_parameters() -> None:
-    model = quick(class_weight={0: 1, 1: 2}, C=0.5).fit(X_MOONS, Y_MOONS)
+    model = quick(class_weight={0: 1, 1: 2}, C=0.5, degree=2, coef0=0.25).fit(X_MOONS, Y_MOONS)
     twin = model.classical_twin()
     assert isinstance(twin, SVC)
+    assert (twin.degree, twin.coef0) == (2, 0.25)
     assert (twin.C, twin.gamma, twin.class_weight) == (0.5, model.gamma_, {0: 1, 1: 2})
     assert model.gamma_ == pytest.approx(1 / (2 * X_MOONS.var()))
     with pytest.raises(NotFittedError):
@@ -470,8 +572,9 @@ def test_the_twin_of_many_classes_is_one_vs_rest() -> None:
     twin = model.classical_twin()
     assert isinstance(twin, OneVsRestClassifier)
     assert np.mean(twin.fit(X_IRIS, Y_IRIS).predict(X_IRIS) == model.predict(X_IRIS)) > 0.97
-    weighted = quick(class_weight={0: 1, 1: 2, 2: 1}).fit(X_IRIS, Y_IRIS).classical_twin()
+    weighted = quick(class_weight={0: 1, 1: 2, 2: 1}, C=0.5).fit(X_IRIS, Y_IRIS).classical_twin()
     assert isinstance(weighted, SVCSliceEnsemble)
+    assert (weighted.estimator.C, weighted.slice_size, weighted.n_slices) == (0.5, 150, 1)
     assert weighted.fit(X_IRIS, Y_IRIS).score(X_IRIS, Y_IRIS) > 0.94
 
 
@@ -537,7 +640,8 @@ NAN = np.where(np.arange(120).reshape(60, 2) == 3, np.nan, X_MOONS)
         (np.arange(3600.0).reshape(60, 60), Y_MOONS, {"kernel": "precomputed"}, "symmetric"),
         (X_MOONS, Y_MOONS, {"kernel": lambda a, b: np.ones(3)}, r"must return shape \(60, 60\)"),
         (X_MOONS, Y_MOONS, {"kernel": lambda a, b: np.full((60, 60), np.nan)}, "finite real"),
-        (X_MOONS[:2], [0, 1], {"aggregate": "validation"}, "needs a class of two samples"),
+        (X_MOONS, Y_MOONS, {"kernel": lambda a, b: np.full((60, 60), 1j)}, "finite real"),
+        (X_MOONS[:2], [0, 1], {"aggregate": "validation"}, "^aggregate='validation' needs a class of two samples"),
     ],
 )
 def test_bad_data_are_a_data_error(X: Any, y: Any, parameters: dict[str, Any], message: str) -> None:

@@ -16,7 +16,9 @@ import scipy.sparse
 
 import hqml
 from hqml import DenseQubo, GramQubo, HqmlError, Qubo, SparseQubo
+from hqml.errors import DataError
 from hqml.problems.svm_dual import svm_dual
+from hqml.qubo import Floats
 from hqml.svm import QuboSVC, _kernels
 from hqml_cpu import CpuBackend, checkpoint, runner
 
@@ -113,6 +115,36 @@ def test_a_kernel_made_in_tiles_is_the_kernel_in_single_precision(
     assert tiled.dtype == np.float32
     np.testing.assert_allclose(tiled, whole, rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(tiled, tiled.T)
+
+
+def test_a_kernel_in_tiles_is_computed_a_tile_at_a_time_and_only_above_its_diagonal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """50 points are 16 + 16 + 16 + 2. No more points than allowed are one piece, in double precision."""
+    shapes = []
+
+    def kernel(left: Floats, right: Floats) -> Floats:
+        shapes.append((len(left), len(right)))
+        return left @ right.T
+
+    X = np.random.default_rng(0).normal(size=(50, 4))
+    monkeypatch.setattr(_kernels, "_TILE", 16)
+    monkeypatch.setattr(_kernels, "SINGLE_ABOVE", 49)
+    of_X = _kernels.resolved(kernel, 1, 3, 0.0, X)
+    assert of_X.gram(X, slice(None)).dtype == np.float32
+    assert sorted(shapes) == [(2, 2), *[(16, 2)] * 3, *[(16, 16)] * 6]
+    monkeypatch.setattr(_kernels, "SINGLE_ABOVE", 50)
+    assert of_X.gram(X, slice(None)).dtype == np.float64
+    assert shapes[10:] == [(50, 50)]
+
+
+def test_a_kernel_too_large_for_single_precision_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a warning of numpy before it, in either precision."""
+    monkeypatch.setattr(_kernels, "SINGLE_ABOVE", 20)
+    X = np.random.default_rng(0).normal(size=(40, 2)) * 1e25
+    for given in (X, X.astype(np.float32)):
+        with pytest.raises(DataError, match="infinity"):
+            QuboSVC("linear", gamma=1, reads=2).fit(given, np.arange(40) % 2)
 
 
 def test_entries_too_small_for_single_precision_are_zero(monkeypatch: pytest.MonkeyPatch) -> None:

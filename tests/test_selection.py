@@ -149,7 +149,9 @@ class TestExactlyK:
         """Of four ones with energies 1 to 4 the two dearest go; to none the two cheapest come."""
         [model] = exactly_k(np.array([3.0, 1, 4, 2]), np.zeros((4, 4)), 2)
         for start in ([1, 1, 1, 1], [0, 0, 0, 0], [0, 1, 0, 1], [1, 1, 0, 1]):
-            np.testing.assert_array_equal(repaired(model, start, 2), [0, 1, 0, 1])
+            for kind in (int, float):  # of zeros and ones, as states everywhere
+                found = repaired(model, np.array(start, kind), 2)
+                assert (found.tolist(), found.dtype) == ([0, 1, 0, 1], np.int8)
 
     @pytest.mark.parametrize(
         ("change", "message"),
@@ -162,7 +164,8 @@ class TestExactlyK:
             ({"linear": np.zeros((3, 1))}, "couplings must be square"),
             ({"couplings": np.zeros((3, 2))}, "couplings must be square"),
             ({"couplings": np.triu(np.ones((3, 3)))}, "symmetric"),
-            ({"linear": [0, np.nan, 0]}, "finite"),
+            ({"linear": [0, np.nan, 0]}, "coefficients must be finite"),
+            ({"couplings": np.full((3, 3), np.inf)}, "coefficients must be finite"),
         ],
     )
     def test_what_is_out_of_range_is_refused(self, change: dict[str, Any], message: str) -> None:
@@ -258,9 +261,11 @@ class TestFormula:
         ("change", "message"),
         [
             ({"alpha": -0.1}, "alpha must be"),
+            ({"alpha": 1.1}, "alpha must be"),
             ({"alpha": float("nan")}, "alpha must be"),
             ({"redundancy": [[0, 1], [2, 0]]}, "redundancy must be a symmetric"),
             ({"redundancy": [0, 1]}, "redundancy must be"),
+            ({"redundancy": np.zeros((2, 3))}, r"redundancy must be .*, found shape \(2, 3\)"),
             ({"relevance": [1, 2, 3]}, "couplings must be square"),
             ({"k": 0}, "k must be between"),
         ],

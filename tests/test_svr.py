@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, make_friedman1
 from sklearn.ensemble import BaggingRegressor
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.gaussian_process.kernels import RBF
 from sklearn.metrics.pairwise import laplacian_kernel, rbf_kernel
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import make_pipeline
@@ -29,12 +30,15 @@ from sklearn.utils.estimator_checks import estimator_checks_generator, parametri
 import hqml
 from hqml import GramQubo
 from hqml.bounds import lower_bound
-from hqml.errors import DataError, ParameterError, ProblemError, UnknownBackend
+from hqml.errors import BudgetExceeded, DataError, ParameterError, ProblemError, UnknownBackend
+from hqml.estimators.holdout import learning_part
 from hqml.model_file import load_model, save_model
 from hqml.problems.svr_bias import least_loss_bias, tube_edge_bias
 from hqml.problems.svr_dual import svr_dual
 from hqml.svm import BiasWarning, DegenerateWarning, QuboSVR, SaturationWarning
+from hqml.svm._aggregate import best_weights, boltzmann_weights, validation_weights
 from hqml.svm._regression import _held_out_scores
+from hqml.testing import MeteredBackend
 
 RNG = np.random.default_rng(0)
 X_WAVE = RNG.uniform(-3, 3, (60, 1))
@@ -292,17 +296,19 @@ def test_no_other_bias_has_less_loss(residuals: list[float], epsilon: float) -> 
 
 
 def test_the_best_solution_is_the_minimum_of_the_formula_in_units_of_the_target() -> None:
-    X, y = X_WAVE[:4], Y_WAVE[:4]
+    """The multipliers do not sum to 0, so that xi has a say."""
+    X, y = X_WAVE[8:12], Y_WAVE[8:12]
     model = QuboSVR(
-        backend="exact", gamma=0.7, C=40.0, epsilon=3.0, scale_target=False, xi=0.5, aggregate="best", bias="zero"
+        backend="exact", gamma=0.7, C=40.0, epsilon=3.0, scale_target=False, xi=0.2, aggregate="best", bias="zero"
     )
-    kernel, centred = rbf_kernel(X, gamma=0.7) + 0.5, y - y.mean()
+    kernel, centred = rbf_kernel(X, gamma=0.7) + 0.2, y - y.mean()
     steps = 40 / 3 * np.arange(-3, 4)
 
     def energy(b: Any) -> float:
         return float(0.5 * b @ kernel @ b + 3.0 * np.abs(b).sum() - centred @ b)
 
     best = min((np.array(digits) for digits in itertools.product(steps, repeat=4)), key=energy)
+    assert abs(best.sum()) > 1
     np.testing.assert_allclose(model.fit(X, y).alpha_, best, atol=1e-9)
     assert model.energies_[0] * y.var() == pytest.approx(energy(best))
     assert (model.C_, model.epsilon_) == (pytest.approx(40), pytest.approx(3))
@@ -395,6 +401,41 @@ def test_a_solution_is_judged_by_its_mean_squared_error_on_what_was_held_out() -
     solutions, targets = np.array([[0.0, 0, 0, 0], [1, -1, 0, 0]]), np.array([0.0, 0, 3, -3])
     found = _held_out_scores(solutions, gram, targets, np.arange(2), 0.1, quick(bias="zero")._settings())
     np.testing.assert_allclose(found, [-9, -1])
+    # A bias of 1, that of the first two, makes it 2**2 and 4**2, and 0.
+    moved = np.array([1.0, 1, 3, -3])
+    found = _held_out_scores(solutions, gram, moved, np.arange(2), 0.0, quick(bias="post-selection")._settings())
+    np.testing.assert_allclose(found, [-10, 0])
+
+
+def test_of_the_solutions_the_one_with_the_least_error_on_what_was_held_out_is_kept() -> None:
+    X, y = X_WAVE[:20], Y_WAVE[:20]
+    model = quick(aggregate="validation", n_bits=1, bias="zero", gamma=0.5, n_solutions=30, random_state=2).fit(X, y)
+    learned = learning_part(np.zeros(20, dtype=int), np.arange(20), 0.2, 2, wanted="this test")
+    digits = np.unique(model.sampleset_.record.sample, axis=0).reshape(-1, len(learned), 2)
+    alphas = np.zeros((len(digits), 20))
+    alphas[:, learned] = model.C_ * (digits[..., 0] - 1.0 * digits[..., 1])
+    errors = (y - y.mean() - alphas @ rbf_kernel(X, gamma=0.5)) ** 2
+    held = np.delete(errors, learned, axis=1).mean(axis=1)
+    assert held.argmin() != errors.mean(axis=1).argmin()
+    np.testing.assert_allclose(model.alpha_, alphas[held.argmin()])
+
+
+def test_one_solution_is_the_best_one() -> None:
+    fits = [quick(**own).fit(X_WAVE, Y_WAVE).alpha_ for own in ({"n_solutions": 1}, {"aggregate": "best"}, {})]
+    np.testing.assert_array_equal(fits[0], fits[1])
+    assert not np.array_equal(fits[0], fits[2])
+
+
+def test_digits_of_base_3_are_a_quarter_and_three_of_the_limit() -> None:
+    model = quick(base=3, aggregate="best").fit(X_WAVE, Y_WAVE)
+    assert {0, 1, 3, 4} <= set(np.round(4 * np.abs(model.alpha_) / model.C_, 9)) <= {0, 1, 2, 3, 4}
+
+
+def test_weights_of_solutions_by_hand() -> None:
+    energies = np.array([3.0, 1.0, 2.0])
+    np.testing.assert_array_equal(best_weights(energies), [0, 1, 0])
+    np.testing.assert_array_equal(boltzmann_weights(1e10 * energies, 1e-300), [0, 1, 0])
+    np.testing.assert_array_equal(validation_weights(-1e5 * energies), [0, 1, 0])  # errors may be large
 
 
 @pytest.mark.parametrize(
@@ -420,6 +461,14 @@ def test_it_works_on_an_annealers_chip() -> None:
     assert model.sampleset_.info["backend"] == "qpu-offline"
 
 
+def test_metered_time_is_granted_to_the_backend() -> None:
+    metered = MeteredBackend()
+    with pytest.raises(BudgetExceeded, match="max_qpu_seconds"):
+        QuboSVR(backend=metered, reads=20).fit(X_WAVE[:20], Y_WAVE[:20])
+    model = QuboSVR(backend=metered, reads=20, max_qpu_seconds=10, random_state=0).fit(X_WAVE[:20], Y_WAVE[:20])
+    assert 0 < model.timing_["qpu"] == pytest.approx(metered.spent)
+
+
 # What is told
 
 
@@ -431,11 +480,18 @@ def test_well_behaved_data_are_fitted_without_a_warning() -> None:
 
 
 def test_a_limit_that_leaves_nearly_the_mean_is_told_with_what_to_change() -> None:
-    with pytest.warns(
-        SaturationWarning, match=r"limit C=0.0[0-9]+, and what is predicted hardly varies.*Raise C"
-    ) as told:
+    with pytest.warns(SaturationWarning, match=r"limit C=0.0[0-9]+, and what is predicted hardly varies.*Raise C"):
         quick(C=0.001, bias="post-selection").fit(X_WAVE, Y_WAVE)
-    assert told[0].filename == __file__
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{"C": 0.001, "bias": "post-selection"}, {"epsilon": 5.0}, {"n_bits": 1, "C": 1.0, "aggregate": "best"}],
+)
+def test_a_warning_points_at_the_line_that_fits(parameters: dict[str, Any]) -> None:
+    with pytest.warns(ConvergenceWarning) as told:
+        quick(**parameters).fit(X_WAVE, Y_WAVE)
+    assert [one.filename for one in told] == [__file__]
 
 
 def test_many_multipliers_at_the_limit_are_no_fault() -> None:
@@ -454,11 +510,13 @@ def test_a_tube_wider_than_the_targets_is_told_and_predicts_a_constant() -> None
     assert model.predict(X_WAVE)[0] == pytest.approx((Y_WAVE.min() + Y_WAVE.max()) / 2, abs=5 * Y_WAVE.std())
 
 
-@pytest.mark.parametrize("value", [0.0, 7.25, 0.1])
-def test_equal_targets_are_predicted(value: float) -> None:
+@pytest.mark.parametrize("value", [0.0, 7.25, 0.1, 1e20 / 3])
+def test_equal_targets_are_predicted_and_have_the_unit_1(value: float) -> None:
+    """The mean of the last ones is off by thousands, their rounding."""
     with pytest.warns(DegenerateWarning):
         model = quick().fit(X_WAVE, np.full(60, value))
     np.testing.assert_allclose(model.predict(X_WAVE), value)
+    assert (model.C_, model.epsilon_) == (1, 0.1)
 
 
 def test_an_undefined_bias_gives_way_to_post_selection_and_says_so() -> None:
@@ -498,6 +556,21 @@ def test_data_frames_and_whole_numbers_are_taken() -> None:
     model = quick().fit(frame, pd.Series(Y_WAVE.astype(int)))
     assert list(model.feature_names_in_) == ["angle"]
     assert model.score(frame, Y_WAVE) > 0.9
+
+
+def test_pixels_in_single_bytes_do_not_overflow_in_a_function_as_a_kernel() -> None:
+    pixels = np.random.default_rng(0).integers(100, 256, (20, 3), dtype=np.uint8)
+    bytewise, exact = (
+        quick(kernel=lambda a, b: a @ b.T / 1e4).fit(X, Y_WAVE[:20]) for X in (pixels, pixels.astype(float))
+    )
+    np.testing.assert_array_equal(bytewise.alpha_, exact.alpha_)
+    np.testing.assert_array_equal(bytewise.predict(pixels), exact.predict(pixels))
+
+
+def test_a_kernel_of_a_gaussian_process_is_one() -> None:
+    """exp(-d**2 / 2) is an rbf of gamma 1/2."""
+    process, named = (quick(**own).fit(X_WAVE, Y_WAVE) for own in ({"kernel": RBF(1.0)}, {"gamma": 0.5}))
+    np.testing.assert_allclose(process.predict(X_WAVE), named.predict(X_WAVE))
 
 
 def test_it_lives_in_a_pipeline_and_a_grid_search() -> None:
@@ -554,6 +627,9 @@ def test_the_twin_has_equal_parameters_in_units_of_the_target() -> None:
     twin = model.classical_twin()
     unit = Y_WAVE.std()
     assert (twin.C, twin.epsilon, twin.gamma) == (pytest.approx(unit / 2), pytest.approx(unit / 5), model.gamma_)
+    poly = quick(kernel="poly", degree=2, coef0=0.5).fit(X_WAVE, Y_WAVE).classical_twin()
+    assert (poly.kernel, poly.degree, poly.coef0) == ("poly", 2, 0.5)
+    assert quick(kernel="linear").fit(X_WAVE, Y_WAVE).classical_twin().gamma == "scale"  # it has none
     with pytest.raises(NotFittedError):
         quick().classical_twin()
 
@@ -601,7 +677,7 @@ def test_on_a_physical_function_it_predicts_as_well_as_its_twin(seed: int) -> No
         ({"n_bits": 2.0}, "n_bits must be"),
         ({"C": 0}, "C must be"),
         ({"C": np.inf}, "C must be"),
-        ({"C": None}, "C must be"),
+        ({"C": None}, "C must be a finite number above 0"),
         ({"epsilon": -0.1}, "epsilon must be a finite number of at least 0"),
         ({"epsilon": None}, "epsilon must be"),
         ({"xi": -0.1}, "xi must be"),
@@ -613,7 +689,8 @@ def test_on_a_physical_function_it_predicts_as_well_as_its_twin(seed: int) -> No
         ({"n_solutions": 0}, "n_solutions must be"),
         ({"aggregate": "median"}, "aggregate must be one of 'mean'"),
         ({"bias": None}, "bias must be one of"),
-        ({"validation_fraction": 1.0}, "validation_fraction must be"),
+        ({"validation_fraction": 0}, "^validation_fraction must be a finite number above 0"),
+        ({"validation_fraction": 1.0}, "validation_fraction must be below 1"),
         ({"time_limit": 0}, "time_limit must be"),
         ({"random_state": "today"}, "random_state cannot be used"),
     ],
@@ -638,7 +715,7 @@ def test_a_bad_parameter_is_one_clear_line(parameters: dict[str, Any], message: 
         (X_WAVE, Y_WAVE, {"kernel": "precomputed"}, "must be square"),
         (np.arange(3600.0).reshape(60, 60), Y_WAVE, {"kernel": "precomputed"}, "symmetric"),
         (X_WAVE, Y_WAVE, {"kernel": lambda a, b: np.ones(3)}, r"must return shape \(60, 60\)"),
-        (X_WAVE[:1], Y_WAVE[:1], {"aggregate": "validation"}, "two samples or more"),
+        (X_WAVE[:1], Y_WAVE[:1], {"aggregate": "validation"}, "^aggregate='validation' needs .* two samples"),
     ],
 )
 def test_bad_data_are_a_data_error(X: Any, y: Any, parameters: dict[str, Any], message: str) -> None:
@@ -650,7 +727,7 @@ def test_what_cannot_be_done_is_named() -> None:
     with pytest.raises(UnknownBackend, match="did you mean 'cpu'"):
         quick(backend="cpuu").fit(X_WAVE, Y_WAVE)
     with pytest.raises(hqml.HqmlError, match="at most 32 variables"):
-        quick(backend="exact").fit(X_WAVE, Y_WAVE)
+        quick(backend="exact", backend_options={}).fit(X_WAVE, Y_WAVE)
     with pytest.raises(NotFittedError):
         quick().predict(X_WAVE)
     with pytest.raises(DataError, match="expecting 1 features"):

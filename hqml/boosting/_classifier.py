@@ -18,7 +18,7 @@ from hqml.boosting._pool import Strong, said, templates
 from hqml.boosting._training import BIASES, Settings, bias_of, boosted, learned_rows
 from hqml.errors import ParameterError
 from hqml.estimators.classifier import choices, labelled
-from hqml.estimators.validation import data_errors, drawn_seed
+from hqml.estimators.validation import data_errors, seed_of
 from hqml.options import finite_number, one_of, whole_number
 from hqml.qubo import Floats, GramQubo
 
@@ -64,7 +64,7 @@ class BoostClassifier(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc
         """Train on X (samples, features) and y (samples,)."""
         started = perf_counter()
         settings = self._settings()
-        seed = drawn_seed(self.random_state)
+        seed = seed_of(self.random_state)
         X, self.classes_, codes = labelled(self, X, y)
         self.timing_: dict[str, float] = {}
         learned = learned_rows(codes, settings, seed)

@@ -18,7 +18,7 @@ from hqml.errors import DataError, ParameterError, UnsupportedModel
 from hqml.estimators.annealed import AnnealedEstimator
 from hqml.estimators.backends import capabilities_of
 from hqml.estimators.subsets import Subset, best_subset, checked_shares, tell
-from hqml.estimators.validation import data_errors, drawn_seed
+from hqml.estimators.validation import data_errors, seed_of
 from hqml.options import finite_number, one_of, whole_number
 from hqml.problems.k_medoids import SHARES, k_medoids
 from hqml.qubo import DENSE_LIMIT, Floats
@@ -118,7 +118,7 @@ class QuboKMedoids(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMix
         """Cluster X (samples, features), or (samples, samples) for metric="precomputed". y is not used."""
         started = perf_counter()
         self._check()
-        annealer, shares, seed = self._annealer(), checked_shares(self.price_shares), drawn_seed(self.random_state)
+        annealer, shares, seed = self._annealer(), checked_shares(self.price_shares), seed_of(self.random_state)
         X = self._training_data(X)
         drawn = self._drawn(len(X), seed)
         distances = [self._between(X, rows) for rows in drawn]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
@@ -14,8 +14,9 @@ from sklearn.base import BaseEstimator, clone
 from hqml.dispatch import AnyBackend, sample
 from hqml.errors import ParameterError
 from hqml.estimators.backends import seedable
-from hqml.estimators.shown import Accounted, discreet
+from hqml.estimators.shown import Accounted
 from hqml.options import whole_number
+from hqml.secrets import discreet
 
 _OWN_PARAMETERS = {"qubos", "model", "backend", "reads", "seed", "time_limit", "max_qpu_seconds"}
 
@@ -38,7 +39,7 @@ class Annealer:
     """The checked parameters that say how an estimator's QUBOs are sampled; see `hqml.sample`."""
 
     backend: AnyBackend
-    options: Mapping[str, Any]
+    options: Mapping[str, Any] = field(repr=False)
     reads: int
     time_limit: float | None
     max_qpu_seconds: float | None

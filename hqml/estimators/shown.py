@@ -10,7 +10,6 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from hqml.display import duration, html_pairs, html_section
-from hqml.secrets import HIDDEN, without_secrets
 
 
 class Accounted:
@@ -24,21 +23,6 @@ class Accounted:
         if "text/html" in bundle:  # scikit-learn's configuration may say that there is text alone
             bundle["text/html"] += account_html(self)
         return bundle
-
-
-class Discreet(dict[str, Any]):
-    """Options that print without what gives access to something; otherwise a dict as any."""
-
-    def __repr__(self) -> str:
-        told = without_secrets(self)
-        return repr({name: told.get(name, HIDDEN) for name in self})
-
-
-def discreet(options: Any) -> Any:
-    """The options themselves where nothing in them is secret."""
-    if not isinstance(options, Mapping) or without_secrets(options) == options:
-        return options
-    return Discreet(options)
 
 
 def account_html(estimator: Any) -> str:

@@ -27,7 +27,7 @@ def data_errors() -> Iterator[None]:
         raise DataError(str(error)) from error
 
 
-def drawn_seed(random_state: Any) -> int:
+def seed_of(random_state: Any) -> int:
     """One whole number that stands for a random_state: itself, or one drawn from a generator or from chance."""
     try:
         generator = check_random_state(random_state)

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hqml.errors import ProblemError
-from hqml.problems.svm_dual import digit_weights
+from hqml.problems.svm_dual import digit_weights, label_signs
 from hqml.qubo import Floats, GramQubo
 
 
@@ -39,7 +39,7 @@ def qboost(
 
     Source: Neven, Denchev, Rose & Macready, arXiv:0811.0416 (2008), and QBoost, PMLR 25:333-348 (2012).
     """
-    signs, said = _signs(labels), _outputs(outputs)
+    signs, said = label_signs(labels), _outputs(outputs)
     if len(said) != len(signs):
         raise ProblemError(f"outputs must have one row a label, {len(signs)}, found shape {said.shape}")
     if not lam >= 0 or not np.isfinite(lam):
@@ -56,13 +56,6 @@ def qboost(
         scale=np.full(said.shape[1], np.sqrt(2) / full),
         offset=float(len(signs)),
     )
-
-
-def _signs(labels: npt.ArrayLike) -> Floats:
-    signs = np.asarray(labels)
-    if signs.ndim != 1 or not np.isin(signs, (-1, 1)).all():
-        raise ProblemError(f"labels must be a vector of -1 and +1, found {np.unique(signs)[:5].tolist()}")
-    return np.asarray(signs, dtype=np.float64)
 
 
 def _outputs(outputs: npt.ArrayLike) -> Floats:

@@ -75,7 +75,7 @@ def lowest_price(linear: Floats, couplings: Floats, k: int) -> tuple[float, floa
     above, below = 2.0 * np.arange(1, len(removal) + 1) - 1, 2.0 * np.arange(k, 0, -1) - 1
 
     def bound(tilt: float) -> float:
-        return float(max(np.max((removal - tilt) / above, initial=0), np.max((adding + tilt) / below, initial=0)))
+        return float(max(np.max((removal - tilt) / above, initial=0), np.max((adding + tilt) / below)))
 
     # The bound is convex in the tilt. Whatever tilt is found, the bound that goes with it is exact.
     reach = float(np.abs(np.concatenate([removal, adding])).max())

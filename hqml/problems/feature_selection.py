@@ -57,7 +57,7 @@ def feature_selection(
     if not 0 <= alpha <= 1:
         raise ProblemError(f"alpha must be between 0 and 1, found {alpha!r}")
     pairs = np.asarray(redundancy, dtype=np.float64)
-    if pairs.ndim != 2 or not np.allclose(pairs, pairs.T):
+    if pairs.ndim != 2 or pairs.shape[0] != pairs.shape[1] or not np.allclose(pairs, pairs.T):
         raise ProblemError(f"redundancy must be a symmetric matrix, found shape {pairs.shape}")
     # A k below 1 is told by exactly_k, not by a division.
     models = exactly_k(-alpha * np.asarray(relevance), 2 * (1 - alpha) / max(k, 1) * pairs, k, shares=shares)

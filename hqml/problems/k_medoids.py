@@ -40,6 +40,6 @@ def k_medoids(dissimilarities: npt.ArrayLike, k: int, *, shares: Sequence[float]
     D = np.asarray(dissimilarities, dtype=np.float64)
     if D.ndim != 2 or D.shape[0] != D.shape[1]:
         raise ProblemError(f"dissimilarities must be a square matrix, found shape {D.shape}")
-    if not np.isfinite(D).all() or D.min() < 0 or D.diagonal().any() or not np.allclose(D, D.T):
+    if not np.isfinite(D).all() or (D < 0).any() or D.diagonal().any() or not np.allclose(D, D.T):
         raise ProblemError("dissimilarities must be finite, not negative, symmetric, and zero on the diagonal")
     return exactly_k(D.sum(axis=1) / len(D), -D / max(k, 1), k, shares=shares)

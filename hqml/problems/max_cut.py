@@ -35,7 +35,7 @@ class MaxCut:
         if np.any(given.linear != 0):
             raise ProblemError("weights must have a zero diagonal: an edge from a vertex to itself is never cut")
         original = np.asarray(weights) if form is DenseQubo else weights
-        if (original != original.T).sum() > 0:
+        if (original != original.T).sum():
             raise ProblemError("weights must be symmetric; use weights + weights.T if each edge is given once")
         self.weights = matrix
 

@@ -64,7 +64,7 @@ def multiclass_svm(
         raise ProblemError(f"limits must be one number or have shape {codes.shape}, found shape {given.shape}")
     bounds = np.broadcast_to(given, codes.shape)
     if not (np.isfinite(bounds).all() and (bounds > 0).all()):
-        raise ProblemError(f"limits must be above 0 and finite, found {np.min(bounds)!r}")
+        raise ProblemError(f"limits must be above 0 and finite, found {float(bounds.min())!r}")
     if n_bits > MAX_BITS:
         raise ProblemError(f"n_bits must be at most {MAX_BITS}, found {n_bits!r}")
     gram, digits = np.asarray(kernel), digit_weights(n_bits)
@@ -84,7 +84,9 @@ def _codes(labels: npt.ArrayLike, n_classes: int | None) -> tuple[npt.NDArray[np
     """The labels, (samples,), and the number of classes."""
     given = np.asarray(labels)
     if given.ndim != 1 or not len(given) or given.dtype.kind not in "iu" or given.min() < 0:
-        raise ProblemError(f"labels must be a vector of whole numbers from 0, found {given[:5].tolist()}")
+        raise ProblemError(
+            f"labels must be a vector of whole numbers from 0, found shape {given.shape}: {given.ravel()[:5].tolist()}"
+        )
     classes = int(given.max()) + 1 if n_classes is None else n_classes
     if classes < 2 or given.max() >= classes:
         raise ProblemError(

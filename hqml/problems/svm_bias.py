@@ -41,7 +41,8 @@ def post_selection_bias(scores: Floats, signs: Floats, weights: Floats) -> float
     """Put the threshold where the most weight is classified rightly.
 
     All thresholds between two neighbouring scores are compared, and the two outside that give every point one sign.
-    Of the best, the middle of the widest gap is taken; one outside only where no gap is as good.
+    Of the best, the middle of the widest gap is taken; one outside only where no gap is as good: half the range of the
+    scores away and at least 1, below them if both outside are as good.
 
     Args:
         scores: (points,), sum_m a_m t_m k(x_m, x_n).
@@ -55,8 +56,8 @@ def post_selection_bias(scores: Floats, signs: Floats, weights: Floats) -> float
     """
     order = np.argsort(scores, kind="stable")
     ordered, signed = scores[order], (weights * signs)[order]
-    # Entry j: weight that is right, up to a constant, when the j lowest points are called negative.
-    right = signed.sum() - np.concatenate([[0.0], 2 * np.cumsum(signed)])
+    # Entry j: half the weight that is right, up to a constant, when the j lowest points are called negative.
+    right = -np.concatenate([[0.0], np.cumsum(signed)])
     gaps = np.diff(ordered)
     margin = max(float(ordered[-1] - ordered[0]) / 2, 1.0)
     slack = 1e-12 * float(weights.sum())

@@ -43,9 +43,7 @@ def svm_dual(
 
     Source: Willsch et al., Comput. Phys. Commun. 248 (2020) 107006, doi:10.1016/j.cpc.2019.107006.
     """
-    signs = np.asarray(labels)
-    if signs.ndim != 1 or not np.isin(signs, (-1, 1)).all():
-        raise ProblemError(f"labels must be a vector of -1 and +1, found {np.unique(signs)[:5].tolist()}")
+    signs = label_signs(labels)
     if np.shape(kernel) != (len(signs), len(signs)):
         raise ProblemError(f"kernel must have shape ({len(signs)}, {len(signs)}), found {np.shape(kernel)}")
     if not xi >= 0 or not np.isfinite(xi):
@@ -56,12 +54,27 @@ def svm_dual(
         raise ProblemError(f"C must be one number or have shape {signs.shape}, found shape {largest.shape}")
     bounds = np.broadcast_to(largest, signs.shape)
     if not (np.isfinite(bounds).all() and (bounds > 0).all()):
-        raise ProblemError(f"C must be above 0 and finite, found {np.min(bounds)!r}")
+        raise ProblemError(f"C must be above 0 and finite, found {float(bounds.min())!r}")
     size = bounds / weights.sum()
     try:
         return GramQubo(kernel, weights, linear=-np.outer(size, weights), scale=signs * size, shift=xi)
     except ModelError as error:
         raise ProblemError(f"the kernel cannot be used: {error}") from error
+
+
+def label_signs(labels: npt.ArrayLike) -> Floats:
+    """The labels of two classes as numbers, (points,), each -1 or +1.
+
+    Raises:
+        ProblemError: they are no vector, or hold anything else.
+    """
+    given = np.asarray(labels)
+    known = np.isin(given, (-1, 1))
+    if given.ndim != 1 or not known.all():
+        raise ProblemError(
+            f"labels must be a vector of -1 and +1, found shape {given.shape} and {given[~known][:5].tolist()}"
+        )
+    return given.astype(np.float64)
 
 
 def digit_weights(n_bits: int, base: float = 2.0) -> Floats:

@@ -17,7 +17,7 @@ from hqml.dispatch import AnyBackend
 from hqml.errors import DataError, ParameterError
 from hqml.estimators.annealed import AnnealedEstimator, Annealer
 from hqml.estimators.subsets import Subset, best_subset, checked_shares, tell
-from hqml.estimators.validation import data_errors, drawn_seed
+from hqml.estimators.validation import data_errors, seed_of
 from hqml.options import finite_number, one_of, whole_number
 from hqml.problems.feature_selection import SHARES, feature_selection
 from hqml.qubo import Floats
@@ -115,7 +115,7 @@ class QuboFeatureSelector(SelectorMixin, AnnealedEstimator):  # type: ignore[mis
         """Select features of X (samples, features) for y (samples,)."""
         started = perf_counter()
         annealer, _ = self._annealer(), self._weights()
-        seed = drawn_seed(self.random_state)
+        seed = seed_of(self.random_state)
         with data_errors():
             X, y = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
         k = self._count(X.shape[1])

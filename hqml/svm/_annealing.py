@@ -122,7 +122,7 @@ def _model(task: Task, learned: Ints, settings: Settings) -> GramQubo:
     try:
         return svm_dual(
             kernel,
-            task.signs[learned].astype(np.int8),
+            task.signs[learned],
             n_bits=settings.n_bits,
             base=settings.base,
             xi=settings.xi,

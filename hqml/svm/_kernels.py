@@ -78,7 +78,7 @@ class Kernel:
             for j, column in enumerate(tiles[i:], start=i):
                 with np.errstate(over="ignore"):  # what becomes infinite is refused by the model
                     tile = self.between(bands[i], bands[j])
-                gram[row, column] = np.where(np.abs(tile) < _LEAST, 0.0, tile)
+                    gram[row, column] = np.where(np.abs(tile) < _LEAST, 0.0, tile)
                 gram[column, row] = gram[row, column].T
         return gram
 

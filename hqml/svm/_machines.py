@@ -112,8 +112,7 @@ class Labels:
         if class_weight is None:
             weights = np.ones(len(codes))
         elif isinstance(class_weight, str) and class_weight == "balanced":
-            counts = np.bincount(codes, minlength=len(self.classes))
-            weights = len(codes) / (len(self.classes) * counts[codes])
+            weights = len(codes) / (len(self.classes) * np.bincount(codes)[codes])
         else:
             weights = self._given_weights(class_weight)[codes]
         return MulticlassTask(rows, kernel, codes, len(self.classes), weights / weights.max())
@@ -136,7 +135,7 @@ class Labels:
                 f"class_weight must be None, 'balanced' or a dict {{class: weight}}, found {class_weight!r}"
             )
         try:
-            weights = np.asarray(compute_class_weight(class_weight, classes=self.classes, y=self.classes), dtype=float)
+            weights: Floats = compute_class_weight(class_weight, classes=self.classes, y=self.classes)
         except (TypeError, ValueError) as error:
             raise ParameterError(f"class_weight cannot be used: {error}") from error
         if not (np.isfinite(weights).all() and (weights > 0).all()):

@@ -82,5 +82,5 @@ def smallest(values: Floats, count: int) -> Ints:
     if count == 1:
         return np.asarray(values.argmin(axis=1)[:, None])
     some = np.argpartition(values, count - 1, axis=1)[:, :count]
-    order = np.argsort(np.take_along_axis(values, some, axis=1), axis=1, kind="stable")
+    order = np.argsort(np.take_along_axis(values, some, axis=1), axis=1)
     return np.asarray(np.take_along_axis(some, order, axis=1))

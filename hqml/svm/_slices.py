@@ -54,7 +54,8 @@ def _covering(totals: Ints, size: int, sampling: str) -> int:
         return int(-(-totals.max() // (size // len(totals))))
     count = int(-(-totals.sum() // size))
     if sampling == "stratified":
-        while np.maximum(totals, count).sum() > count * size and count < totals.max():
+        # It ends at totals.max() at the latest, since a slice can hold every class.
+        while np.maximum(totals, count).sum() > count * size:
             count += 1
     return count
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import scipy.sparse
 
 from hqml.errors import ParameterError
-from hqml.estimators.validation import drawn_seed
+from hqml.estimators.validation import seed_of
 from hqml.options import finite_number, whole_number
 from hqml.qubo import Floats
 from hqml.svm._classifier import KernelClassifier
@@ -99,7 +99,7 @@ class LocalMachines(KernelClassifier):
     def fit(self, X: Any, y: Any) -> LocalMachines:
         """Train on X (samples, features), or (samples, samples) for kernel="precomputed", and y (samples,)."""
         started = perf_counter()
-        model, limit, self.seed_ = self._model(), self._limit(), drawn_seed(self.random_state)
+        model, limit, self.seed_ = self._model(), self._limit(), seed_of(self.random_state)
         size, assigned = self._sizes()
         X, labels = self._training_data(X, y)
         self._kernel: Kernel = resolved(model.kernel, model.gamma, model.degree, model.coef0, X)
@@ -209,7 +209,7 @@ def _squares(points: Floats) -> Floats:
 
 def _by_centre(nearest: Ints) -> Iterator[tuple[int, Ints]]:
     """Each centre in (samples, n) that decides on any sample, and the samples it decides on."""
-    order = np.argsort(nearest, axis=None, kind="stable")
+    order = np.argsort(nearest, axis=None)
     centres = nearest.ravel()[order]
     starts = np.flatnonzero(np.diff(centres, prepend=-1))
     for centre, places in zip(centres[starts], np.split(order, starts[1:]), strict=True):

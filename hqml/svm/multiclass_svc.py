@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from hqml.dispatch import AnyBackend
 from hqml.errors import ParameterError
 from hqml.estimators.annealed import AnnealedEstimator
-from hqml.estimators.validation import drawn_seed
+from hqml.estimators.validation import seed_of
 from hqml.options import finite_number, one_of, whole_number
 from hqml.problems.multiclass_svm import MAX_BITS
 from hqml.qubo import Floats
@@ -126,7 +126,7 @@ class QuboMulticlassSVC(AnnealedEstimator, KernelMachines):
         """Train on X (samples, features), or (samples, samples) for kernel="precomputed", and y (samples,)."""
         started = perf_counter()
         settings = self._settings()
-        self.seed_ = drawn_seed(self.random_state)
+        self.seed_ = seed_of(self.random_state)
         X, labels = self._training_data(X, y)
         refuse_too_large([len(X)], len(self.classes_))
         self._kernel = self._resolved_kernel(X)

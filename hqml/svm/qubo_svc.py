@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from hqml.dispatch import AnyBackend
 from hqml.errors import ParameterError
 from hqml.estimators.annealed import AnnealedEstimator
-from hqml.estimators.validation import drawn_seed
+from hqml.estimators.validation import seed_of
 from hqml.options import finite_number, one_of, whole_number
 from hqml.problems.svm_dual import digit_weights
 from hqml.qubo import Floats
@@ -132,7 +132,7 @@ class QuboSVC(AnnealedEstimator, KernelMachines):
         """Train on X (samples, features), or (samples, samples) for kernel="precomputed", and y (samples,)."""
         started = perf_counter()
         settings = self._settings()
-        seed = drawn_seed(self.random_state)
+        seed = seed_of(self.random_state)
         X, labels = self._training_data(X, y)
         self._kernel = self._resolved_kernel(X)
         rows = np.arange(len(X))

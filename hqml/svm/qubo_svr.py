@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from hqml.dispatch import AnyBackend
 from hqml.errors import DataError, ParameterError
 from hqml.estimators.annealed import AnnealedEstimator
-from hqml.estimators.validation import data_errors, drawn_seed
+from hqml.estimators.validation import data_errors, seed_of
 from hqml.options import finite_number
 from hqml.qubo import Floats
 from hqml.svm._annealing import Settings
@@ -137,7 +137,7 @@ class QuboSVR(AnnealedEstimator, RegressorMixin, KernelSums):  # type: ignore[mi
         """Train on X (samples, features), or (samples, samples) for kernel="precomputed", and y (samples,)."""
         started = perf_counter()
         settings = self._settings()
-        seed = drawn_seed(self.random_state)
+        seed = seed_of(self.random_state)
         X, targets = self._training_data(X, y)
         self._kernel = self._resolved_kernel(X)
         unit = targets.unit if self.scale_target else 1.0
@@ -184,13 +184,14 @@ class QuboSVR(AnnealedEstimator, RegressorMixin, KernelSums):  # type: ignore[mi
 
         A QuboSVC of equal parameters checks all that mean the same to both.
         """
-        annealer, own = self._annealer(), self.get_params(deep=False)
+        self._annealer()  # first: where it complains, it is of this class
         finite_number("C", self.C, above=0)
         finite_number("epsilon", self.epsilon, least=0)
         if not isinstance(self.scale_target, bool | np.bool_):
             raise ParameterError(f"scale_target must be true or false, found {self.scale_target!r}")
+        own = self.get_params(deep=False)
         shared = QuboSVC(**{name: value for name, value in own.items() if name not in _NOT_OF_QUBO_SVC})
-        return replace(shared._settings(), annealer=annealer)
+        return shared._settings()
 
     def _training_data(self, X: Any, y: Any) -> tuple[Floats, Targets]:
         """Check X (samples, features) and y (samples,); set `n_features_in_`.
@@ -199,7 +200,7 @@ class QuboSVR(AnnealedEstimator, RegressorMixin, KernelSums):  # type: ignore[mi
             DataError: they cannot be trained on.
         """
         with data_errors():
-            X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], y_numeric=True)
+            X, y = validate_data(self, X, y, dtype=[np.float64, np.float32])
             y = np.asarray(y, dtype=np.float64)
         if not np.isfinite(y).all():
             raise DataError("y contains missing values or infinity; leave these samples out")

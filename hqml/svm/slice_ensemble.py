@@ -12,7 +12,7 @@ import scipy.sparse
 from sklearn.base import clone
 
 from hqml.errors import ParameterError
-from hqml.estimators.validation import drawn_seed
+from hqml.estimators.validation import seed_of
 from hqml.options import one_of, whole_number
 from hqml.qubo import Floats
 from hqml.svm._classifier import KernelClassifier
@@ -81,7 +81,7 @@ class SliceEnsemble(KernelClassifier):
         started = perf_counter()
         self.estimator_ = clone(self._model())
         one_of("combine", self.combine, COMBINES)
-        self.seed_ = drawn_seed(self.random_state)
+        self.seed_ = seed_of(self.random_state)
         limit = self._limit()
         X, labels = self._training_data(X, y)
         model = self.estimator_
@@ -135,11 +135,10 @@ class SliceEnsemble(KernelClassifier):
 
     def _keep(self, X: Floats, labels: Labels, machines: Sequence[Machine]) -> None:
         """Keep all machines over the union of their support vectors, so that one kernel serves them all."""
-        shape = (len(machines), len(X))
         places = [machine.rows for machine in machines]
         numbers = np.repeat(np.arange(len(machines)), [len(rows) for rows in places])
         values = np.concatenate([machine.dual for machine in machines])
-        dual = scipy.sparse.csr_array((values, (numbers, np.concatenate(places))), shape=shape)
+        dual = scipy.sparse.csr_array((values, (numbers, np.concatenate(places))))
         dual.eliminate_zeros()
         self.support_: Ints = np.unique(dual.indices).astype(np.intp)
         self.support_vectors_ = np.empty((0, 0)) if self._precomputed else X[self.support_]
@@ -161,7 +160,7 @@ class SliceEnsemble(KernelClassifier):
     def _mean_machines(self) -> tuple[Floats, Floats]:
         """Weighted mean over slices, dual (machines, support) and bias (machines,): the mean of sums is a sum."""
         machines = self.intercept_.shape[1]
-        mean = scipy.sparse.kron(self.weights_[None, :], scipy.sparse.eye_array(machines), format="csr")
+        mean = scipy.sparse.kron(self.weights_[None, :], scipy.sparse.eye_array(machines))
         return (mean @ self.dual_coef_).toarray(), self.weights_ @ self.intercept_
 
     def _slice_decisions(self, X: Floats) -> Any:
@@ -183,7 +182,11 @@ class SliceEnsemble(KernelClassifier):
         return np.stack([(choices == code).mean(axis=1) for code in range(len(self.classes_))], axis=1)
 
     def _skill(self, X: Floats, labels: Labels) -> Floats:
-        """Weight of each slice, (slices,), sum 1: its balanced accuracy above chance on samples outside of it."""
+        """Weight of each slice, (slices,), sum 1: its balanced accuracy above chance on samples outside of it.
+
+        A slice outside of which there are none counts as one that is always right. Where none is above chance, all
+        count the same.
+        """
         judges = np.random.default_rng([self.seed_, 3]).permutation(len(X))[:_JUDGES]
         # A precomputed kernel has the training samples as columns already.
         right = np.concatenate([self._choices(part) for part in self._slice_decisions(X[judges])])

@@ -17,7 +17,7 @@ from hqml.dispatch import AnyBackend
 from hqml.errors import BudgetExceeded, ParameterError
 from hqml.estimators.annealed import AnnealedEstimator
 from hqml.estimators.backends import capabilities_of
-from hqml.estimators.validation import drawn_seed
+from hqml.estimators.validation import seed_of
 from hqml.options import finite_number, one_of, whole_number
 from hqml.tuning.collected import Collected, Folds
 from hqml.tuning.encoding import ENCODINGS, encoding_of
@@ -217,7 +217,7 @@ class QuboSearchCV(AnnealedEstimator, BaseSearchCV):  # type: ignore[misc]
         self.timing_ = {**dict.fromkeys(stages, 0.0), **rounds.seconds}
 
     def _record(self) -> Record:
-        seed, plan = drawn_seed(self.random_state), self._running.plan
+        seed, plan = seed_of(self.random_state), self._running.plan
         identity = self._running.identity
         if self.journal is not None:
             own_seed = isinstance(self.random_state, numbers.Integral)

@@ -45,7 +45,8 @@ TABLE = (
     ),
     # The project itself
     Elsewhere(CI, ("make demo", "make lint", "make msa", "make study*", "make test", "make test-hpc", "make zoo")),
-    Elsewhere(CI, ("make docs", "make test-oldest test-newest")),
+    Elsewhere(CI, ("make docs", "make test-browser", "make test-oldest test-newest")),
+    Elsewhere("by hand: make docs runs the notebooks", ("jupyter lab *", "jupyter nbconvert *"), r"docs/notebooks\.md"),
     Elsewhere(
         "by hand: a part of make test-oldest test-newest, or the same with torch", ("make test-*est", "make test-wheel")
     ),
@@ -57,7 +58,7 @@ TABLE = (
     ),
     Elsewhere(
         "by hand: they take hours",
-        ("make hard-day*", "python tests/hard_day/*", "make mutants*", "*/mutmut *"),
+        ("make hard-day*", "python tests/hard_day/*", "make mutants*"),
     ),
     Elsewhere("tests/test_benchmark_plots.py", ("python docs/benchmark_plots.py",)),
     Elsewhere("by hand: a release", ("tar *", "python -m zipfile *", "python3 -m venv *", "cd out && *"), RELEASE),

@@ -50,13 +50,15 @@ def memory(size: int) -> str:
 
 def text_of(value: Any) -> str:
     """A value in a cell: a dash where there is none."""
-    if value is None or (isinstance(value, numbers.Real) and math.isnan(value)):
-        return MISSING
     if isinstance(value, bool) or type(value).__name__ == "bool":  # numpy's too
         return "yes" if value else "no"
+    if isinstance(value, numbers.Integral):  # a seed is of no use without its last digits
+        return str(int(value))
+    if value is None or (isinstance(value, numbers.Real) and math.isnan(value)):
+        return MISSING
     if isinstance(value, numbers.Real):
         return number(float(value))
-    text = _sendable(str(value))
+    text = _sendable(" ".join(str(value).splitlines()))
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from importlib import import_module
 from typing import Any
 
+from hqml.display import first_line
 from hqml.errors import LibraryMissing
 
 
@@ -23,8 +24,10 @@ def library(name: str, what: str, extra: str) -> Any:
     try:
         return import_module(name)
     except ImportError as missing:
+        # One that is there, but broken, says why; another installation alone would not mend it.
+        broken = "" if isinstance(missing, ModuleNotFoundError) else f" ({first_line(missing)})"
         raise LibraryMissing(
-            f"{what} needs {name}, which cannot be imported; run: pip install 'hqml[{extra}]'"
+            f"{what} needs {name}, which cannot be imported{broken}; run: pip install 'hqml[{extra}]'"
         ) from missing
 
 

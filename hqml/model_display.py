@@ -5,7 +5,7 @@ The functions take arrays, so that `hqml.qubo` may use them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -44,15 +44,16 @@ class Coefficients:
     quadratic: Range | None
 
 
+@np.errstate(over="ignore")  # infinity is shown as such
 def of_dense(matrix: Floats, linear: Floats) -> Coefficients | None:
     """Of x' matrix x, (n, n), symmetric or not, with all linear terms in `linear`, (n,); None of a large one."""
     if len(matrix) > _COUNTED:
         return None
-    bands = [
+    pairs, quadratic = _of_bands(
         np.triu(matrix[start : start + _BAND, start:] + matrix[start:, start : start + _BAND].T, 1)
         for start in range(0, len(matrix), _BAND)
-    ]
-    return Coefficients(sum(map(np.count_nonzero, bands)), _range(linear), _joined(map(_of_nonzero, bands)))
+    )
+    return Coefficients(pairs, _range(linear), quadratic)
 
 
 def of_sparse(couplings: scipy.sparse.csr_array, linear: Floats) -> Coefficients:
@@ -60,6 +61,7 @@ def of_sparse(couplings: scipy.sparse.csr_array, linear: Floats) -> Coefficients
     return Coefficients(couplings.nnz // 2, _range(linear), _of_nonzero(couplings.data))
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def of_gram(gram: Floats, shift: float, scale: Floats, weights: Floats, linear: Floats) -> Coefficients | None:
     """Of the written-out model of a GramQubo, which is not written out; None of a large one.
 
@@ -68,13 +70,10 @@ def of_gram(gram: Floats, shift: float, scale: Floats, weights: Floats, linear: 
     """
     if len(gram) > _COUNTED:
         return None
-    bands = (
+    pairs, between = _of_bands(
         np.triu(scale[start : start + _BAND, None] * scale[start:] * (gram[start : start + _BAND, start:] + shift), 1)
         for start in range(0, len(gram), _BAND)
     )
-    between, pairs = None, 0
-    for band in bands:
-        between, pairs = _joined([between, _of_nonzero(band)]), pairs + int(np.count_nonzero(band))
     own = scale**2 * (gram.diagonal().astype(np.float64) + shift)
     products = np.outer(weights, weights)
     of_two, digits = products[np.triu_indices(len(weights), 1)], int(np.count_nonzero(weights))
@@ -106,12 +105,12 @@ def model_html(
     shown = {"variables": n, **own, **({} if found is None else _told(found, n)), "offset": offset}
     parts = [html_pairs(shown)]
     if n <= WRITTEN_OUT:
-        matrix = upper()
+        matrix, names = upper(), [str(label) for label in labels]
         rows = [
-            (text_of(label), *(matrix[row, column] if row <= column else "" for column in range(n)))
-            for row, label in enumerate(labels)
+            (name, *(matrix[row, column] if row <= column else "" for column in range(n)))
+            for row, name in enumerate(names)
         ]
-        parts.append(html_table(["", *labels], rows))
+        parts.append(html_table(["", *names], rows))
     return html_section(title, *parts)
 
 
@@ -134,12 +133,21 @@ def _range(values: Floats) -> Range:
     return float(values.min()), float(values.max())
 
 
+def _of_bands(bands: Iterable[Floats]) -> tuple[int, Range | None]:
+    """How many entries are not 0, and their range."""
+    count, ranges = 0, []
+    for band in bands:
+        count += int(np.count_nonzero(band))
+        ranges.append(_of_nonzero(band))
+    return count, _joined(ranges)
+
+
 def _of_nonzero(values: Floats) -> Range | None:
     there = values[values != 0]
     return _range(there) if there.size else None
 
 
-def _joined(ranges: Any) -> Range | None:
+def _joined(ranges: Iterable[Range | None]) -> Range | None:
     known = [one for one in ranges if one is not None]
     return (min(low for low, _ in known), max(high for _, high in known)) if known else None
 

@@ -21,7 +21,7 @@ def unload_ipython_extension(shell: Any) -> None:
     import dimod
 
     formatter = shell.display_formatter.formatters["text/html"]
-    formatter.pop(dimod.SampleSet, None)
+    formatter.pop(dimod.SampleSet, None)  # known by its class once one was shown, by its name before
     formatter.pop(f"{_HOME}.{_CLASS}", None)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import dimod
 import numpy as np
+import numpy.typing as npt
 
 from hqml.display import duration, html_pairs, html_section, html_table, text_of, text_pairs
 from hqml.errors import ParameterError
@@ -19,8 +20,9 @@ _SHOWN = 5
 _WRITTEN_OUT = 12
 """Variables up to which states are shown; of longer ones how many variables are one."""
 
-_SAME = 1e-9
-"""Energies that differ by no more, relatively, are the same but for rounding."""
+_SAME, _ROUNDING = 1e-9, 1e-12
+"""Energies that differ by no more are the same. Shares: of the lowest one, and of the one furthest from 0, since a
+lowest of 0 may be off by that much."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Summary:
     def __str__(self) -> str:
         lines = [self._title(), text_pairs(self._pairs())]
         if self.rows:
-            cells = [list(self.header), *([text_of(value) for value in row] for row in self._written())]
+            cells = [list(map(text_of, self.header)), *([text_of(value) for value in row] for row in self._written())]
             widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
             lines.append("")
             lines += ["  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True)) for row in cells]
@@ -65,7 +67,7 @@ class Summary:
         return html_section(self._title(), *parts)
 
     def _title(self) -> str:
-        return f"{self.reads} samples of {self.variables} variables"
+        return f"{_counted(self.reads, 'sample')} of {_counted(self.variables, 'variable')}"
 
     def _written(self) -> list[tuple[Any, ...]]:
         return [(_energy(energy), *rest) for energy, *rest in self.rows]
@@ -96,23 +98,32 @@ def summary(samples: dimod.SampleSet) -> Summary:
     record = samples.record
     energies, reads = np.asarray(record.energy, float), np.asarray(record.num_occurrences, int)
     lowest = float(energies.min()) if len(energies) else None
-    slack = 0.0 if lowest is None else _SAME * max(1.0, abs(lowest))
-    states, first, which = np.unique(record.sample, axis=0, return_index=True, return_inverse=True)
-    counts = np.bincount(which.reshape(-1), weights=reads, minlength=len(states)).astype(int)
+    _, first, which = np.unique(_keys(samples), axis=0, return_index=True, return_inverse=True)
+    counts = np.bincount(which.reshape(-1), weights=reads, minlength=len(first)).astype(int)
     order = np.argsort(energies[first], kind="stable")[:_SHOWN]
-    header, shown = _states(samples, states[order])
+    header, shown = _states(samples, record.sample[first[order]])
     return Summary(
         variables=len(samples.variables),
         reads=int(reads.sum()),
-        distinct=len(states),
+        distinct=len(first),
         energy=lowest,
-        hits=0 if lowest is None else int(reads[energies <= lowest + slack].sum()),
+        hits=0 if lowest is None else int(reads[energies <= lowest + _slack(energies)].sum()),
         about=_about(samples),
         header=("energy", "reads", *header),
         rows=tuple(
             (float(energies[first[one]]), int(counts[one]), *state) for one, state in zip(order, shown, strict=True)
         ),
     )
+
+
+def _slack(energies: npt.NDArray[np.float64]) -> float:
+    return float(_SAME * abs(energies.min()) + _ROUNDING * np.abs(energies).max())
+
+
+def _keys(samples: dimod.SampleSet) -> npt.NDArray[Any]:
+    """The states, (rows, anything): those with two values as bits, which compare eight times as fast."""
+    states: npt.NDArray[Any] = samples.record.sample
+    return np.packbits(states == 1, axis=1) if samples.vartype in (dimod.BINARY, dimod.SPIN) else states
 
 
 def _states(samples: dimod.SampleSet, states: Any) -> tuple[list[str], list[tuple[Any, ...]]]:
@@ -155,6 +166,10 @@ def _chain_breaks(samples: dimod.SampleSet, info: Mapping[str, Any]) -> str | No
     if share is None and "chain_break_fraction" in (samples.record.dtype.names or ()) and len(samples):
         share = float(np.mean(samples.record.chain_break_fraction))
     return _share(share)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _energy(value: float) -> str:

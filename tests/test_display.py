@@ -97,6 +97,9 @@ class TestTables:
             *((None, MISSING), (float("nan"), MISSING), (True, "yes"), (np.bool_(False), "no")),
             *((3.0, "3"), (1 / 3, "0.3333"), (12345.678, "12346"), (float("inf"), "∞"), (np.float32(0.5), "0.5")),
             ("x" * 300, "x" * 199 + "…"),
+            (9222157543118028462, "9222157543118028462"),
+            (np.int64(2**62 + 1), "4611686018427387905"),
+            ("one\ntwo", "one two"),
         ],
     )
     def test_a_value_is_written_short(self, value: Any, text: str) -> None:
@@ -180,6 +183,19 @@ class TestQubo:
         ]
         assert "script" not in read.tags
 
+    def test_variables_are_called_as_their_labels_are_written(self) -> None:
+        labels = [10**17 + 1, 1.23456789, None, True]
+        read = shown(DenseQubo(np.eye(4), labels=labels))
+        assert read.rows[-5] == ["", "100000000000000001", "1.23456789", "None", "True"]
+
+    @pytest.mark.parametrize("n", [2, 20])
+    def test_coefficients_that_overflow_are_infinite(self, n: int) -> None:
+        both = np.zeros((n, n))
+        both[0, 1] = both[1, 0] = 1e308
+        assert shown(DenseQubo(both)).pairs["coupling terms"] == "∞"
+        gram = np.full((20, 20), 3e38, dtype=np.float32)
+        assert shown(GramQubo(gram, [1.0], shift=3e38)).pairs["coupling terms"] == "∞"
+
     def test_a_larger_one_is_not(self) -> None:
         read = shown(SparseQubo(scipy.sparse.eye_array(11)))
         assert read.pairs == {"variables": "11", "couplings": "0 of 55 (0 %)", "linear terms": "1", "offset": "0"}
@@ -256,6 +272,38 @@ class TestSummary:
         spins = dimod.SampleSet.from_samples(np.array([[1] * 5 + [-1] * 15]), "SPIN", energy=[0.0])
         assert summary(spins).rows == ((0.0, 1, "5 of 20"),)
 
+    def test_a_seed_that_was_drawn_can_be_given_again(self) -> None:
+        found = hqml.sample(np.eye(3), "neal", reads=2)
+        assert summary(found).about["seed"] == found.info["seed"]
+        assert shown(summary(found)).pairs["seed"] == str(found.info["seed"])
+
+    @pytest.mark.parametrize("unit", [1.0, 1e-12, 1e12])
+    def test_who_has_the_lowest_does_not_depend_on_the_unit(self, unit: float) -> None:
+        energies = unit * np.array([1.0, 1.0 + 1e-10, 1.001])
+        of_one = dimod.SampleSet.from_samples([[0, 0], [0, 1], [1, 0]], "BINARY", energy=energies)
+        assert summary(of_one).hits == 2
+        of_zero = dimod.SampleSet.from_samples(
+            [[0, 0], [0, 1], [1, 0]], "BINARY", energy=unit * np.array([0, 1e-13, 1])
+        )
+        assert summary(of_zero).hits == 2
+
+    def test_values_that_are_not_two_are_told_apart(self) -> None:
+        found = dimod.SampleSet.from_samples([[2, 3], [2, 4], [2, 3]], "INTEGER", energy=[0.0, 1.0, 0.0])
+        assert (summary(found).distinct, summary(found).rows) == (2, ((0.0, 2, 2, 3), (1.0, 1, 2, 4)))
+
+    def test_one_is_one(self) -> None:
+        one = dimod.SampleSet.from_samples([{"a\nb": 1}], "BINARY", energy=[0.0], info={"backend": "mine\nown"})
+        assert str(summary(one)).splitlines() == [
+            "1 sample of 1 variable",
+            "lowest energy    0",
+            "found by         1 of 1 reads",
+            "distinct states  1",
+            "backend          mine own",
+            "",
+            "energy  reads  a b",
+            "     0      1    1",
+        ]
+
     def test_without_samples_there_is_no_lowest(self) -> None:
         found = summary(dimod.SampleSet.from_samples([], "BINARY", energy=[]))
         assert (found.energy, found.hits, found.rows) == (None, 0, ())
@@ -283,6 +331,7 @@ class TestComparison:
         page = found._repr_html_()
         read = shown(found)
         assert found.words[0] in page
+        assert "<strong>QUBO problems</strong>" in page
         assert f"{len(found.words) - 6} more sentences are in .words" in page
         [head] = [row for row in read.rows if "time to solution with overheads [s]" in row]
         [row] = [row for row in read.rows if row[:2] == ["ring 100", "cpu"]]
@@ -298,6 +347,19 @@ class TestComparison:
         read = shown(found)
         assert "script" not in read.tags
         assert NASTY in [row[0] for row in read.rows]
+
+    def test_of_many_rows_the_first_are_shown(self, compare_cases: Any) -> None:
+        about, own = compare_cases.description(), compare_cases.outcomes()
+        problem, own = about["problems"][0], [one for one in own if one.problem == "ring 100"]
+        names = [f"ring {n}" for n in range(15)]
+        found = hqml.compare.Comparison(
+            {**about, "problems": [{**problem, "name": name} for name in names]},
+            [type(one)(**{**one.__dict__, "problem": name}) for name in names for one in own],
+        )
+        rows = len(found.summary_rows())
+        assert rows > 40
+        assert f"QUBO problems: the first 40 of {rows} rows" in found._repr_html_()
+        assert len(shown(found).rows) == 41
 
     def test_before_anything_ran_it_says_so(self) -> None:
         assert "No cell has run yet." in hqml.compare.Comparison({}, [])._repr_html_()
@@ -378,6 +440,19 @@ class TestSecrets:
             assert "'num_sweeps': 5" in repr(svc)
             assert "Advantage" in repr(svc)
 
+    def test_solvers_of_a_study_and_what_an_estimator_asks_show_none(self) -> None:
+        solver = hqml.compare.Solver("cpu", self.OPTIONS)
+        assert repr(solver).startswith("Solver('cpu', {'token': '(hidden)', 'solver': {'name': 'Advantage'}")
+        study = hqml.compare.Study((hqml.compare.qubo_problem(np.eye(2)),), (solver,), (0,))
+        for text in (
+            repr(solver),
+            repr(study),
+            repr(study.cells()),
+            repr(QuboSVC(backend_options=self.OPTIONS)._annealer()),
+        ):
+            assert MARK not in text
+        assert solver.options["token"] == MARK
+
     def test_it_is_there_for_the_backend_and_for_clones(self) -> None:
         svc = QuboSVC(backend_options=self.OPTIONS)
         for copied in (clone(svc), clone(QuboSVCEnsemble(svc)).estimator, QuboSVC(**svc.get_params())):
@@ -403,7 +478,7 @@ class TestSecrets:
         assert not [text for text in places(fitted) if MARK in text]
 
     def test_options_without_secrets_are_those_that_were_given(self) -> None:
-        options = {"num_sweeps": 5}
+        options = {"num_sweeps": 5, "beta_range": (0.1, 1.0), "deep": {"state": (np.eye(2), [(1, 2)])}}
         assert QuboSVC(backend_options=options).get_params()["backend_options"] is options
 
 

@@ -14,8 +14,8 @@ pytest.importorskip("onnxscript", reason="onnxscript is missing: pip install 'hq
 
 import hqml.dl  # noqa: E402
 from hqml.dl.exchange import Predictor  # noqa: E402
+from hqml.dl.head import Headed, features_of  # noqa: E402
 from hqml.dl.head.fitting import _rows, fit  # noqa: E402
-from hqml.dl.head.model import Headed, features_of  # noqa: E402
 from hqml.dl.head.parameters import HeadParameters  # noqa: E402
 from hqml.dl.signature import Signature  # noqa: E402
 from hqml.dl.source import ArraySource, Splits  # noqa: E402

@@ -367,6 +367,15 @@ def test_a_checkpoint_that_lacks_something_is_refused(splits: Splits, tmp_path: 
         trained(splits, folder=tmp_path)
 
 
+@pytest.mark.parametrize("said", ["[1]", "3", "[" * 100_000, "nonsense", 3])
+def test_a_checkpoint_whose_task_is_none_is_refused(splits: Splits, tmp_path: Path, said: Any) -> None:
+    trained(splits, folder=tmp_path, epochs=1)
+    content = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    torch.save({**content, "task": said}, tmp_path / "checkpoint.pt")
+    with pytest.raises(FormatError, match=r"damaged checkpoint .*begin anew \(--fresh\)"):
+        trained(splits, folder=tmp_path)
+
+
 def test_a_checkpoint_runs_no_code(splits: Splits, tmp_path: Path) -> None:
     class Evil:
         def __reduce__(self) -> Any:

@@ -111,6 +111,19 @@ class TestOnnx:
             with pytest.raises(ValueError, match=r"it ends within|of more than ten bytes|of type"):
                 is_whole(damaged)
 
+    def test_what_looks_like_another_format_too_is_read_as_the_one_that_was_looked_through(
+        self, tmp_path: Path
+    ) -> None:
+        pytest.importorskip("onnxruntime", reason="onnxruntime is missing: pip install 'hqml[onnx]'")
+        from hqml.onnx_model.one_file import is_whole
+        from hqml.onnx_model.running import session_of
+
+        path = tmp_path / "model.onnx"
+        path.write_bytes(b"\x0a\x7e\0\0ORTM" + bytes(120))  # a field of 126 bytes, and the mark of ORT's format
+        assert is_whole(path.read_bytes())
+        with pytest.raises(FormatError, match="No graph was found in the protobuf"):
+            session_of(path)
+
     def test_it_is_not_followed_without_end(self) -> None:
         from hqml.onnx_model.one_file import is_whole
 

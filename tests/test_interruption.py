@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import signal
 import sys
 import traceback
+import weakref
 from collections.abc import Callable
-from threading import Event, current_thread, main_thread
+from threading import Event, Thread, current_thread, main_thread
 from time import perf_counter, sleep
 
 import pytest
@@ -75,3 +78,57 @@ def test_a_second_ctrl_c_is_raised_at_once() -> None:
         assert not over.is_set()
     finally:
         over.set()
+
+
+def test_ctrl_c_while_the_thread_starts_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, stopped = Event(), Event()
+
+    class Hit(Thread):
+        def start(self) -> None:
+            super().start()
+            assert begun.wait(PATIENCE)
+            raise KeyboardInterrupt
+
+    def work() -> str:
+        begun.set()
+        assert stopped.wait(PATIENCE)
+        return "the best so far"
+
+    monkeypatch.setattr("hqml.interruption.Thread", Hit)
+    assert until_interrupted(work, stopped.set) == "the best so far"
+
+
+def test_work_that_ctrl_c_came_before_is_never_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, stopped, late = Event(), Event(), list[Thread]()
+
+    class Hit(Thread):
+        def start(self) -> None:
+            late.append(self)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("hqml.interruption.Thread", Hit)
+    with pytest.raises(KeyboardInterrupt):
+        until_interrupted(begun.set, stopped.set)
+    late[0].run()
+    assert not begun.is_set()
+    assert not stopped.is_set()
+
+
+def test_what_failing_work_held_is_let_go_with_its_error() -> None:
+    class Large:
+        pass
+
+    kept: list[weakref.ref[Large]] = []
+
+    def work() -> None:
+        large = Large()
+        kept.append(weakref.ref(large))
+        raise ZeroDivisionError
+
+    gc.disable()  # what only it would find is held
+    try:
+        with contextlib.suppress(ZeroDivisionError):
+            until_interrupted(work, lambda: None)
+        assert kept[0]() is None
+    finally:
+        gc.enable()

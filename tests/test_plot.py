@@ -19,6 +19,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -147,6 +148,7 @@ class TestEnergies:
             ([samples_of([0.0])] * 2, "found a list of 2; of several call"),
             (hqml.svm.QuboSVC(), "found a QuboSVC"),
             (samples_of([]), "is empty"),
+            (samples_of([0.0, np.nan, np.inf]), "2 of 3 samples have no finite energy"),
         ],
     )
     def test_what_cannot_be_drawn_is_told(self, samples: Any, said: str) -> None:
@@ -189,6 +191,11 @@ class TestQubo:
         plot.qubo({("a", "b"): 1.0, ("$b", "b"): -2.0}, ax)
         assert sorted(text.get_text() for text in ax.get_yticklabels()) == ["$b", "a", "b"]
         ax.figure.canvas.draw()
+
+    def test_a_long_name_leaves_room_for_the_picture(self) -> None:
+        ax = plot.qubo({("a" * 300, "odd\n\udce9"): 1.0})
+        ax.figure.canvas.draw()  # matplotlib warns where nothing is left
+        assert max(len(text.get_text()) for text in ax.get_yticklabels()) == 16
 
     def test_variables_are_counted_in_whole_numbers(self, ax: Any) -> None:
         plot.qubo(np.eye(20), ax)
@@ -260,15 +267,31 @@ class TestDecision:
     @pytest.mark.parametrize(
         ("model", "rows", "labels", "said"),
         [
-            (KMeans(2, n_init=1).fit(X[:, :2]), X[:, :2], y, "of a classifier, found KMeans"),
+            (KMeans(2, n_init=1).fit(X[:, :2]), X[:, :2], y, "one label a row, found KMeans"),
+            (KNeighborsClassifier().fit(X, np.c_[y, y]), X, y, "one label a row, found KNeighborsClassifier"),
             (SVC().fit(X[:, :1], y), X[:, :1], y, "two features or more"),
-            (SVC().fit(X, y), X, y[:-1], r"y \(rows,\), found"),
+            (SVC().fit(X, y), X, y[:-1], "a label for each of the 569 rows of X, found shape"),
+            (SVC().fit(X, y), np.where(X > 3, np.nan, X), y, "NaN or infinite"),
+            (SVC().fit(X, y), X[:1], y[:1], "no two different rows"),
+            (SVC().fit(X, y), X[[0, 0]], y[[0, 0]], "no two different rows"),
+            (SVC().fit(X[:, :2], y), X[:0, :2], y[:0], "no two different rows"),
+            (SVC().fit(X[:, :2], y), [["a", "b"]], ["benign"], "data frame of numbers: could not convert"),
             (SVC().fit(X, y), X, np.full(len(X), "well"), "'well', which is none of the classes trained"),
         ],
     )
     def test_what_cannot_be_drawn_is_told(self, model: Any, rows: Any, labels: Any, said: str) -> None:
         with pytest.raises((DataError, ParameterError), match=said):
             plot.decision(model, rows, labels)
+
+    @pytest.mark.parametrize("features", [2, 3])
+    def test_of_one_class_and_few_rows_there_is_a_picture(self, ax: Any, features: int) -> None:
+        rows, labels = X[:2, :features], ["well", "well"]
+        plot.decision(DummyClassifier().fit(rows, labels), rows, labels, ax)
+        assert legend_of(ax) == ["well"]
+
+    def test_a_single_row_of_two_features_has_its_place(self, ax: Any) -> None:
+        plot.decision(SVC().fit(X[:, :2], y), X[:1, :2], y[:1], ax)
+        assert ax.get_xlim()[0] < X[0, 0] < ax.get_xlim()[1]
 
 
 def scatters(ax: Any) -> list[Any]:
@@ -307,6 +330,11 @@ class TestRoc:
     def test_what_cannot_be_drawn_is_told(self) -> None:
         with pytest.raises(DataError, match=r"both classes, \['benign', 'malignant'\]; y holds \['benign'\]"):
             plot.roc(SVC().fit(X, y), X[y == "benign"], y[y == "benign"])
+        for strange in ("well", np.nan):
+            with pytest.raises(DataError, match="none of the classes trained"):
+                plot.roc(SVC().fit(X, y), X, [*y[:-1].astype(object), strange])
+        with pytest.raises(DataError, match="one label a row"):
+            plot.roc(SVC().fit(X, y), X, y[:, None])
         with pytest.raises(ParameterError, match="SVC has 3 classes"):
             plot.roc(SVC().fit(*load_iris(return_X_y=True)), X, y)
         with pytest.raises(ParameterError, match="no estimator"):
@@ -314,6 +342,7 @@ class TestRoc:
         labels = KMeans(2, n_init=1).fit(X)
         with pytest.raises(ParameterError, match="KMeans has no classes"):
             plot.roc(labels, X, y)
+        assert not pyplot.get_fignums(), "an empty figure is left"
         constant = DummyClassifier(strategy="prior").fit(X, y)
         assert plot.roc(constant, X, y).lines
 
@@ -363,6 +392,10 @@ class TestComparison:
             ParameterError, match="has tts_total or ert or balanced_accuracy or seconds; it has no figures"
         ):
             plot.comparison(Comparison(compare_cases.description(), failed))
+        with pytest.raises(ParameterError, match="it has no figures: no cell has run yet"):
+            plot.comparison(Comparison({}, []))
+        with pytest.raises(ParameterError, match=r"what hqml\.compare\.run gave, found list"):
+            plot.comparison([])  # type: ignore[arg-type]
 
 
 class TestHistory:
@@ -410,6 +443,9 @@ class TestHistory:
             plot.history(folder)
         (folder / "history.csv").write_text("epoch,loss\n")
         with pytest.raises(ParameterError, match="no epoch has ended"):
+            plot.history(folder)
+        (folder / "history.csv").write_text("epoch,loss\n1,nan\n")
+        with pytest.raises(ParameterError, match="no epoch has ended with one that is a number"):
             plot.history(folder)
         with pytest.raises(ParameterError, match="found int"):
             plot.history(3)

@@ -19,6 +19,7 @@ import numpy as np
 
 import hqml
 from hqml.errors import HqmlError
+from hqml.problems.max_cut import MaxCut
 from hqml.svm import QuboSVC
 
 
@@ -42,6 +43,9 @@ backend: hqml.Backend = Own()
 matrix = np.eye(3)
 reveal_type(hqml.sample(matrix, "cpu", reads=10, seed=0))
 reveal_type(hqml.sample([matrix, matrix], backend))
+reveal_type(hqml.solve(matrix))
+reveal_type(hqml.solve(MaxCut(matrix)))
+reveal_type(hqml.solve([MaxCut(matrix)]))
 reveal_type(hqml.available_backends()[0].max_variables)
 reveal_type(QuboSVC(gamma=0.1).fit(matrix, [0, 1, 1]))
 try:
@@ -73,8 +77,12 @@ def test_a_program_of_a_user_passes_and_knows_what_it_gets(folder: Path) -> None
     done = checked(PROGRAM, folder)
     revealed = re.findall(r'Revealed type is "(.*)"', done.stdout)
     assert done.returncode == 0, done.stdout + done.stderr
-    samples = "dimod.sampleset.SampleSet"
-    assert revealed == [samples, f"list[{samples}]", "int | None", "hqml.svm.qubo_svc.QuboSVC"]
+    samples, cut = "dimod.sampleset.SampleSet", "tuple[frozenset[int], frozenset[int]]"
+    assert revealed == [
+        *(samples, f"list[{samples}]"),
+        *("dict[Any, int]", cut, f"list[{cut}]"),
+        *("int | None", "hqml.svm.qubo_svc.QuboSVC"),
+    ]
 
 
 def test_a_wrong_argument_is_told(folder: Path) -> None:

@@ -35,8 +35,8 @@ TEXTS = frozenset(
 FLAGS = frozenset(("reference", "reached"))
 COUNTS = frozenset(("seed", "reads", "variables", "qubos", "train_rows", "test_rows", "done", "failed"))
 
-_SAID = 6
-"""Sentences that a notebook shows."""
+_SAID, _ROWS = 6, 40
+"""Sentences, and rows of a table, that a notebook shows."""
 
 
 class Comparison:
@@ -195,7 +195,10 @@ class Comparison:
         from hqml.compare.page.contents import summaries
 
         tables = [
-            html_section(title, html_table(one.headings, [[cell.text for cell in row] for row in one.rows]))
+            html_section(
+                title if len(one.rows) <= _ROWS else f"{title}: the first {_ROWS} of {len(one.rows)} rows",
+                html_table(one.headings, [[cell.text for cell in row] for row in one.rows[:_ROWS]]),
+            )
             for title, one in summaries(self, brief=True)
         ]
         said = self.words[:_SAID]

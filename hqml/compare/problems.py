@@ -19,6 +19,7 @@ from hqml.options import finite_number, unlike
 from hqml.problems.max_cut import MaxCut
 from hqml.qubo import as_qubo
 from hqml.tables import Table, as_labels, read_table
+from hqml.untrusted import NUMPY_FAILS
 
 FilePath: TypeAlias = str | os.PathLike[str]
 
@@ -242,5 +243,5 @@ def _holds_data(path: FilePath) -> bool:
     try:
         with zipfile.ZipFile(path) as file:
             return "X.npy" in file.namelist()
-    except (OSError, zipfile.BadZipFile):
+    except NUMPY_FAILS:
         return False

@@ -20,7 +20,7 @@ from hqml.dispatch import AnyBackend
 from hqml.errors import ParameterError
 from hqml.io import LoadedModel
 from hqml.options import is_finite, whole_number
-from hqml.secrets import without_secrets
+from hqml.secrets import discreet, without_secrets
 from hqml.tables import Table
 from hqml.tuning.fingerprint import told
 
@@ -46,6 +46,9 @@ class Solver:
     options: Mapping[str, Any] = field(default_factory=dict)
     name: str = ""
     reads: int | None = None
+
+    def __repr__(self) -> str:
+        return f"Solver({self.backend!r}, {discreet(self.options)!r}, name={self.name!r}, reads={self.reads})"
 
     @property
     def backend_name(self) -> str:

@@ -173,6 +173,8 @@ def opened(content: bytes) -> Any:
     options.log_severity_level = _ONLY_ERRORS
     # Threads that wait in a loop win nothing here, and cost whoever else computes on the node.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Else bytes that also look like onnxruntime's own format are read as that, which `one_file` does not look through.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 

@@ -12,6 +12,7 @@ from hqml.compare.figures.looks import looks
 from hqml.compare.scoring import decision_values
 from hqml.errors import DataError, ParameterError
 from hqml.plot.axes import COLOURS, axes_for, entry, ink, legend, name_axes
+from hqml.plot.labels import codes_of
 from hqml.qubo import Floats
 
 if TYPE_CHECKING:
@@ -31,18 +32,19 @@ def roc(estimators: Any, X: Any, y: Any, ax: Axes | None = None) -> Axes:
 
     Raises:
         ParameterError: an estimator has more than two classes, or no decision values or probabilities.
-        DataError: y has rows of one class only.
+        DataError: y has rows of one class only, or a class that was not trained.
         NotFittedError: an estimator is not fitted.
         LibraryMissing: matplotlib is not installed.
     """
     from sklearn.metrics import auc, roc_curve
 
-    named = _named(estimators)
+    curves = {
+        name: roc_curve(_is_positive(one, name, y), _decisions(one, name, X))[:2]
+        for name, one in _named(estimators).items()
+    }
     ax = axes_for(ax, 5.0, 4.6)
     ax.plot([0, 1], [0, 1], color=ink(ax), alpha=0.5, linewidth=0.8, linestyle=":")
-    for (name, estimator), look in zip(named.items(), looks(named, COLOURS).values(), strict=True):
-        truth = _is_positive(estimator, name, y)
-        false, true, _ = roc_curve(truth, _decisions(estimator, name, X))
+    for (name, (false, true)), look in zip(curves.items(), looks(curves, COLOURS).values(), strict=True):
         ax.plot(false, true, **{**look.line, "marker": ""}, label=f"{auc(false, true):.3f}  {entry(name)}")
     name_axes(ax, "false positive rate", "true positive rate")
     legend(ax, loc="lower right", title="AUROC", alignment="left")
@@ -80,7 +82,7 @@ def _is_positive(estimator: Any, name: str, y: Any) -> npt.NDArray[np.bool_]:
     classes: Any = getattr(estimator, "classes_", ())
     if len(classes) != 2:
         raise ParameterError(f"a ROC is of a classifier of two classes; {name} has {len(classes) or 'no'} classes")
-    truth = np.asarray(np.asarray(y) == classes[1])
+    truth = np.asarray(codes_of(y, np.asarray(classes)) == 1)
     if truth.all() or not truth.any():
         found = np.unique(np.asarray(y)).tolist()
         raise DataError(f"a ROC needs rows of both classes, {classes.tolist()}; y holds {found[:5]}")

@@ -28,7 +28,7 @@ def energies(samples: Any, ax: Axes | None = None, label: str | None = None, *, 
         lowest: so many reads of the lowest energy stand out, e.g. those that an SVM averages.
 
     Raises:
-        ParameterError: there are no samples, or several sets of them: call it for each.
+        ParameterError: there are no samples, several sets of them (call it for each), or energies that are not finite.
         LibraryMissing: matplotlib is not installed.
     """
     levels, counts = _reads(_one_set(samples))
@@ -63,6 +63,8 @@ def _one_set(samples: Any) -> dimod.SampleSet:
         )
     if not len(kept):
         raise ParameterError("there are no samples to draw: the sample set is empty")
+    if lost := int((~np.isfinite(kept.record.energy)).sum()):
+        raise ParameterError(f"{lost} of {len(kept)} samples have no finite energy; leave them out with .filter()")
     return kept
 
 

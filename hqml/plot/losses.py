@@ -44,12 +44,12 @@ def history(run: Any, ax: Axes | None = None) -> Axes:
 
     Raises:
         FormatError: the folder holds no history.csv, or one that cannot be read.
-        ParameterError: it is neither, or no epoch has ended.
+        ParameterError: it is neither, or no epoch has ended with a loss.
         LibraryMissing: matplotlib is not installed.
     """
     found = _read(Path(run)) if isinstance(run, str | os.PathLike) else _of_result(run)
-    if not found.epochs:
-        raise ParameterError("there is no loss to draw: no epoch has ended")
+    if not found.losses:
+        raise ParameterError("there is no loss to draw: no epoch has ended with one that is a number")
     ax = axes_for(ax)
     from matplotlib.ticker import MaxNLocator
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from hqml.compare.figures.canvas import short
 from hqml.errors import ModelTooLarge
 from hqml.plot.axes import axes_for, signed_colours
 from hqml.qubo import Floats, Qubo, as_qubo
@@ -22,6 +23,9 @@ _WRITTEN_OUT = 4096
 
 _NAMED = 16
 """Variables up to which each has its label on the axes."""
+
+_LONGEST = 16
+"""Characters of a label: longer ones would leave no room for the picture."""
 
 
 def qubo(model: Any, ax: Axes | None = None) -> Axes:
@@ -61,7 +65,7 @@ def qubo(model: Any, ax: Axes | None = None) -> Axes:
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(MaxNLocator(integer=True))
     if n <= _NAMED and found.labels != range(n):
-        names = [str(label) for label in found.labels]
+        names = [short(str(label), _LONGEST) for label in found.labels]
         ax.set_xticks(range(n), names, rotation=90, parse_math=False)
         ax.set_yticks(range(n), names, parse_math=False)
     return ax

@@ -9,8 +9,10 @@ import numpy.typing as npt
 
 from hqml.compare.decision_map import Plane, axes_around
 from hqml.compare.scoring import decision_values
+from hqml.display import first_line
 from hqml.errors import DataError, ParameterError
 from hqml.plot.axes import COLOURS, HIGH, LOW, axes_for, entry, ink, legend, name_axes, paper, signed_colours
+from hqml.plot.labels import codes_of
 from hqml.qubo import Floats
 
 if TYPE_CHECKING:
@@ -40,8 +42,9 @@ def decision(estimator: Any, X: Any, y: Any, ax: Axes | None = None) -> Axes:
         ax: to draw on; None makes a new figure.
 
     Raises:
-        ParameterError: it is no classifier.
-        DataError: X has fewer than two features or another number of rows than y, or y a class that was not trained.
+        ParameterError: it is no classifier of one label a row.
+        DataError: X is not numbers that are finite, has fewer than two features, no rows to lay a plane through, or
+            another number of them than y; or y holds a class that was not trained.
         NotFittedError: it is not fitted.
         LibraryMissing: matplotlib is not installed.
     """
@@ -71,16 +74,29 @@ def _checked(estimator: Any, X: Any, y: Any) -> tuple[Any, Floats, npt.NDArray[n
     from sklearn.utils.validation import check_is_fitted
 
     check_is_fitted(estimator)
-    if not hasattr(estimator, "classes_"):
-        raise ParameterError(f"decisions are drawn of a classifier, found {type(estimator).__name__}")
-    rows, labels, classes = np.asarray(X, float), np.asarray(y), np.asarray(estimator.classes_)
-    if rows.ndim != 2 or rows.shape[1] < 2 or labels.shape != (len(rows),):
-        raise DataError(
-            f"X must be (rows, features) of two features or more and y (rows,), found {rows.shape} and {labels.shape}"
+    classes = np.asarray(getattr(estimator, "classes_", None))
+    if classes.ndim != 1:
+        raise ParameterError(
+            f"decisions are drawn of a classifier of one label a row, found {type(estimator).__name__}"
         )
-    if strange := sorted(set(labels.tolist()) - set(classes.tolist()), key=str):
-        raise DataError(f"y holds {strange[0]!r}, which is none of the classes trained: {classes.tolist()[:5]}")
-    return classes, rows, np.searchsorted(classes, labels)
+    rows = _rows(X)
+    if np.shape(y) != (len(rows),):
+        raise DataError(f"y must have a label for each of the {len(rows)} rows of X, found shape {np.shape(y)}")
+    return classes, rows, codes_of(y, classes)
+
+
+def _rows(X: Any) -> Floats:
+    try:
+        rows = np.asarray(X, float)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"X must be an array or a data frame of numbers: {first_line(error)}") from error
+    if rows.ndim != 2 or rows.shape[1] < 2:
+        raise DataError(f"X must be (rows, features) of two features or more, found shape {rows.shape}")
+    if not np.isfinite(rows).all():
+        raise DataError("X holds values that are NaN or infinite, which have no place on a plane; leave out their rows")
+    if not len(rows) or (rows.shape[1] > 2 and not np.ptp(rows, axis=0).any()):
+        raise DataError("X has no two different rows to lay a plane through; give more of the data")
+    return rows
 
 
 def _units(rows: Floats) -> Floats:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from hqml.compare.bootstrap import Estimate
+from hqml.compare.comparison import Comparison
 from hqml.compare.figures.canvas import time_axis
 from hqml.compare.figures.looks import Look, looks
 from hqml.compare.figures.picture import subject
@@ -17,8 +18,6 @@ from hqml.plot.axes import COLOURS, WIDTH, axes_for, entry, legend, paper
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from hqml.compare.comparison import Comparison
 
 _FIRST = ("tts_total", "ert", "balanced_accuracy", "seconds")
 """What is drawn unless something is asked for: the first that any solver has."""
@@ -54,14 +53,13 @@ def comparison(found: Comparison, ax: Axes | None = None, *, quantity: str | Non
         quantity: one of `hqml.compare.summary.ESTIMATES`, e.g. "tts", "seconds", "balanced_accuracy".
 
     Raises:
-        ParameterError: no solver has this quantity, or there is none of this name.
+        ParameterError: it is no comparison, no solver has this quantity, or there is none of this name.
         LibraryMissing: matplotlib is not installed.
     """
-    about = subject(found)
     name = _chosen(found, quantity)
-    modelled = {one.solver for one in found.outcomes if one.stand_in}
+    about = subject(found)
     every = {
-        f"{solver} (stand-in)" if solver in modelled else solver: {
+        f"{solver} (stand-in)" if solver in about.stand_ins else solver: {
             problem: one for problem in about.problems if (one := about.estimate(problem, solver, name))
         }
         for solver in about.looks
@@ -77,6 +75,8 @@ def comparison(found: Comparison, ax: Axes | None = None, *, quantity: str | Non
 
 
 def _chosen(found: Comparison, quantity: str | None) -> str:
+    if not isinstance(found, Comparison):
+        raise ParameterError(f"found must be what hqml.compare.run gave, found {type(found).__name__}")
     there = {name for those in found.estimates.values() for name in those}
     if quantity is not None:
         one_of("quantity", quantity, ESTIMATES)

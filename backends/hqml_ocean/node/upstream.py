@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import httpx
 from hqml.errors import ParameterError
 from hqml.samples import version
 from hqml.secrets import HIDDEN
+from hqml.untrusted import read_json
 from hqml_ocean.cloud.access import Access, is_loopback
 from hqml_ocean.cloud.secrets import hide
 from hqml_ocean.node.calls import media_type
@@ -44,9 +44,9 @@ class Reply:
         return 200 <= self.status < 300
 
     def json(self) -> Any:
-        """The content, None where it is no JSON."""
+        """The content, None where it is no JSON that can be used."""
         try:
-            return json.loads(self.content)
+            return read_json(self.content)
         except ValueError:
             return None
 

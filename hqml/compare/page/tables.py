@@ -74,6 +74,8 @@ def entry(value: Any) -> Entry:
         return Entry("yes" if value else "no")
     if value is None or (isinstance(value, numbers.Real) and math.isnan(value)):
         return Entry(MISSING, "")
+    if isinstance(value, numbers.Integral):
+        return Entry(str(int(value)), numeric=True)
     if isinstance(value, numbers.Real):
         text, key = number(float(value)), precise(float(value))
         return Entry(text, None if text == key else key, numeric=True)

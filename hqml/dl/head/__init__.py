@@ -5,5 +5,22 @@ Source: Tang, Deep Learning using Linear Support Vector Machines (2013), arXiv:1
 al. (2020), doi:10.1016/j.cpc.2019.107006, of their dual as a QUBO.
 """
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hqml.dl.head.model import Headed as Headed
+    from hqml.dl.head.model import features_of as features_of
+
+__all__ = ["Headed", "features_of"]
+
 NAME = "qubo-svm-head"
 """Of the optimiser."""
+
+
+def __getattr__(name: str) -> Any:
+    # Late: they need torch, and whoever checks a task does not.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from hqml.dl.head import model
+
+    return getattr(model, name)

@@ -9,6 +9,7 @@ from typing import Any
 
 from hqml.dl.spec import Task
 from hqml.errors import ParameterError
+from hqml.untrusted import read_json
 
 _FREE = {"name", "epochs", "checkpoint_every", "early_stopping", "distribution", "tracking", "run", "search"}
 """Keys of a task that may change before it goes on."""
@@ -37,11 +38,12 @@ def check_task(path: Path, before: str, now: str) -> None:
     """Compare what `fixed` says of the task of a checkpoint, and of the one that is to go on.
 
     Raises:
+        ValueError: `before` says no task.
         ParameterError: they differ. A checkpoint that knows no digest of its data is taken as it is.
     """
     if before == now:
         return
-    old, new = _flat(json.loads(before)), _flat(json.loads(now))
+    old, new = _flat(read_json(before)), _flat(read_json(now))
     unlike = {key for key in {*old, *new} if old.get(key) != new.get(key)}
     if unlike <= {_DIGEST}:
         if _DIGEST in old and _DIGEST in new:

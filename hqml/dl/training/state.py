@@ -125,7 +125,7 @@ def read_state(path: Path, task: Task, digest: str = "") -> State | None:
         return State(task, position, digest=digest, **others)
     except ParameterError:
         raise
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise FormatError(f"{path} is a damaged checkpoint ({error!r}); begin anew (--fresh)") from error
 
 

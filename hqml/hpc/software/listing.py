@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from hqml.errors import FormatError
 from hqml.hpc.site import Package, Stage
 from hqml.hpc.software.names import need_name, newness, preference, version_number
 from hqml.hpc.software.toolchains import module_name, traits
+from hqml.untrusted import read_json
 
 LIVE = "live"
 """Key of the source of what is listed."""
@@ -49,7 +49,7 @@ def read_spider(text: str) -> tuple[Listed, ...]:
         FormatError: it is something else.
     """
     try:
-        packages = json.loads(text)
+        packages = read_json(text)
         # Lua does not tell an empty list from an empty mapping.
         return tuple(_listed(version) for package in packages or () for version in package["versions"])
     except (ValueError, KeyError, TypeError) as error:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
@@ -37,8 +38,14 @@ class Table:
     def save(self) -> None:
         RESULTS.mkdir(exist_ok=True)
         (RESULTS / f"{self.name}.md").write_text(self.markdown())
-        rows = [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+        rows = [dict(zip(keys(self.columns), row, strict=True)) for row in self.rows]
         (RESULTS / f"{self.name}.json").write_text(json.dumps({"machine": machine(), "rows": rows}, indent=1) + "\n")
+
+
+def keys(columns: Sequence[str]) -> list[str]:
+    """What columns are called in JSON: one of several with the same name also has the name of the column before it."""
+    pairs = pairwise(["", *columns])
+    return [name if columns.count(name) == 1 else f"{before}: {name}" for before, name in pairs]
 
 
 def machine() -> str:

@@ -59,6 +59,9 @@ class Task:
         return np.asarray((best - found) / (best - np.median(self.scores)))
 
 
+COLUMNS = ("grid", "search", "at 40", "95 %", "regret % at 20", "95 %", "regret % at 40", "95 %", "best found")
+
+
 def measure() -> Table:
     rows = []
     for task in (_svc(), _boosting(), _net()):
@@ -69,17 +72,7 @@ def measure() -> Table:
     return Table(
         name="tuning",
         title="Best cross-validated score after 20 and 40 evaluations, mean of 20 seeds",
-        columns=(
-            "grid",
-            "search",
-            "at 40",
-            "95 %",
-            "regret % at 20",
-            "95 % ",
-            "regret % at 40",
-            "95 %  ",
-            "best found",
-        ),
+        columns=COLUMNS,
         rows=rows,
         notes=NOTES,
     )

@@ -18,7 +18,7 @@ from xml.sax.saxutils import escape
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS, OUT = ROOT / "benchmarks" / "results", ROOT / "docs" / "benchmarks"
 
-ROW, PANEL, LABELS, HEAD, FOOT, GAP = 17, 190, 200, 24, 34, 28
+ROW, PANEL, LABELS, HEAD, FOOT, GAP = 17, 190, 200, 24, 34, 44
 """Pixels: height of a row, width of a panel and of the labels beside it, above and below a panel, between two."""
 
 OURS, THEIRS, INK, LINE = "#0b6e99", "#b3541e", "#222222", "#dddddd"
@@ -113,7 +113,7 @@ def _estimators() -> Figure:
 
 def _boosting() -> Figure:
     rows = _rows("boosting")
-    sets = [column for column in rows[0] if column not in ("method", "learners")]
+    sets = [column for column in rows[0] if column != "method" and not column.endswith(": learners")]
     panels = [Panel(one, [_spread(row["method"], row[one]) for row in rows]) for one in sets]
     return Figure(panels, "accuracy, mean and spread over 5 seeds", lambda label: label.startswith("QBoost"), columns=2)
 
@@ -130,7 +130,7 @@ def _local_models() -> Figure:
 
 def _tuning() -> Figure:
     def mark(row: Any) -> Mark:
-        low, high = map(float, row["95 %  "].split(" to "))
+        low, high = map(float, row["regret % at 40: 95 %"].split(" to "))
         return Mark(row["search"], float(row["regret % at 40"]), low, high)
 
     rows = [row for row in _rows("tuning") if row["search"] != "whole grid"]

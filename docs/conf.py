@@ -9,7 +9,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 project = "hqml"
-author = "the authors of hqml"
+author = "The hqml maintainers"
 version = release = installed("hqml")
 extensions = [
     "sphinx.ext.autodoc",

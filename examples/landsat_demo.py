@@ -9,6 +9,8 @@ Writes into ./out: landsat.png and landsat.skops, a model for `hqml predict`, wi
 
 from __future__ import annotations
 
+import os
+import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -85,7 +87,10 @@ def main() -> None:
     save_model(OUT / "landsat.skops", whole, features=data.features, label="soil")
     write_test_rows(data, OUT / "landsat_test.csv")
     console.print(f"Picture: {OUT / 'landsat.png'}. Model: {OUT / 'landsat.skops'}. Try next:")
-    console.print(f"  hqml predict {OUT / 'landsat.skops'} {OUT / 'landsat_test.csv'} --label soil", highlight=False)
+    command = os.path.relpath(Path(sys.executable).with_name("hqml"))  # in an environment that need not be active
+    console.print(
+        f"  {command} predict {OUT / 'landsat.skops'} {OUT / 'landsat_test.csv'} --label soil", highlight=False
+    )
 
 
 # --- data -----------------------------------------------------------------------------------------------------------

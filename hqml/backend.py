@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from secrets import randbits
-from typing import Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Literal, Protocol, TypeAlias, get_args, runtime_checkable
 
 import dimod
 
+from hqml.errors import ParameterError
 from hqml.qubo import Floats, Form, Qubo, States
 
 Kind: TypeAlias = Literal["cpu", "gpu", "mpi", "qpu", "hybrid"]
@@ -29,6 +30,9 @@ class Capabilities:
             couplings decide what fits. None where form makes no difference.
         seedable: the same seed gives the same samples.
         metered: its time is paid for; it runs only when named, and only within `max_qpu_seconds`.
+
+    Raises:
+        ParameterError: a kind or a form that hqml does not know.
     """
 
     kind: Kind
@@ -37,6 +41,12 @@ class Capabilities:
     max_sparse_variables: int | None = None
     seedable: bool = False
     metered: bool = False
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(Kind):
+            raise ParameterError(f"kind must be one of {', '.join(map(repr, get_args(Kind)))}, found {self.kind!r}")
+        if not self.forms or not self.forms <= set(get_args(Form)):
+            raise ParameterError(f"forms must be some of {', '.join(map(repr, get_args(Form)))}, found {self.forms!r}")
 
 
 @dataclass(frozen=True)

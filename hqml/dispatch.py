@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import Any, TypeAlias, overload
+from typing import Any, Protocol, TypeAlias, TypeVar, overload
 
 import dimod
 from dimod.core.sampler import Sampler
@@ -20,9 +20,11 @@ from hqml.errors import BackendError, BudgetExceeded, OptionError, ParameterErro
 from hqml.options import finite_number, no_less, whole_number
 from hqml.problems import Problem
 from hqml.qubo import GramQubo, Qubo, as_qubo
-from hqml.registry import constructor_options, load_backend
+from hqml.registry import constructor_options, load_backend, sample_parameters
 
 AnyBackend: TypeAlias = "str | Backend | Sampler"
+Answer = TypeVar("Answer")
+Answer_co = TypeVar("Answer_co", covariant=True)
 
 EXACT_UP_TO = 16
 """Variables up to which enumeration (65,536 states, milliseconds) is chosen over a heuristic."""
@@ -105,11 +107,12 @@ def sample(
     qubos = [as_qubo(one) for one in (model if batch else [model])]
     bounds = [_bound(qubo, bound, time_limit) for qubo in qubos]
     started += sum(proven.seconds for proven in bounds if proven)
+    _check_before_building(backend, options)
     found, options = opened(backend, options)
     try:
         name = _name(backend)
         prepared = fitted(found, name, qubos)
-        _check_options(found, backend, options)
+        _check_options(_parameters(found), backend, options)
         _grant(
             found, name, prepared, max_qpu_seconds, {"reads": reads, "time_limit": time_limit, "seed": seed, **options}
         )
@@ -121,12 +124,29 @@ def sample(
         if isinstance(backend, str):  # made here, so closed here
             found.close()
     total = perf_counter() - started
+    _check_results(results, name, len(prepared))
     for result in results:
         result.info["timing"].update({"build": built, "total": total})
     for result, proven in zip(results, bounds, strict=True):
         if proven is not None:
             _tell_bound(result, proven)
     return results if batch else results[0]
+
+
+def _check_results(results: Any, name: str, models: int) -> None:
+    """Tell the author of a plug-in what is amiss; else it would be an error here, about something else.
+
+    Raises:
+        BackendError: they are not a list of one SampleSet a model, packed as every backend must.
+    """
+    packed = isinstance(results, list) and all(
+        isinstance(one, dimod.SampleSet) and "timing" in one.info for one in results
+    )
+    if not packed or len(results) != models:
+        raise BackendError(
+            f"backend {name!r} is broken: its sample() must give a list of one SampleSet a model, each made by "
+            "hqml.samples.to_sampleset"
+        )
 
 
 def _tell_bound(result: dimod.SampleSet, proven: Bound) -> None:
@@ -146,6 +166,21 @@ def _bound(qubo: Qubo, wanted: bool | None, time_limit: float | None) -> Bound |
     return lower_bound(qubo) if wanted else None
 
 
+class ProblemOf(Protocol[Answer_co]):
+    """A Problem of which the type checker knows what it decodes to."""
+
+    def to_qubo(self) -> Qubo: ...
+    def decode(self, sample: Mapping[Hashable, int]) -> Answer_co: ...
+
+
+@overload
+def solve(problem: ProblemOf[Answer], backend: AnyBackend = ..., **arguments: Any) -> Answer: ...
+@overload
+def solve(problem: Sequence[ProblemOf[Answer]], backend: AnyBackend = ..., **arguments: Any) -> list[Answer]: ...
+@overload
+def solve(problem: list[Any] | tuple[Any, ...], backend: AnyBackend = ..., **arguments: Any) -> list[Any]: ...
+@overload
+def solve(problem: object, backend: AnyBackend = ..., **arguments: Any) -> dict[Any, int]: ...
 def solve(problem: Any, backend: AnyBackend = "cpu", **arguments: Any) -> Any:
     """Solve a problem, or each of a list, and decode the best sample.
 
@@ -230,13 +265,20 @@ def _takes(backend: Backend, option: str) -> bool:
     return option in _parameters(backend)
 
 
-def _check_options(backend: Backend, given: AnyBackend, options: Mapping[str, Any]) -> None:
-    known = _parameters(backend)
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values()):
+def _check_before_building(backend: AnyBackend, options: Mapping[str, Any]) -> None:
+    """The options of a named backend: a slip in `device=` is not to be told as a missing accelerator."""
+    if isinstance(backend, str) and options and (known := sample_parameters(backend)) is not None:
+        _check_options(known, backend, options)
+
+
+def _check_options(known: Mapping[str, inspect.Parameter], given: AnyBackend, options: Mapping[str, Any]) -> None:
+    if not options or any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values()):
         return
-    if unknown := sorted(set(options) - set(known)):
-        building = constructor_options(given) if isinstance(given, str) else frozenset()
-        own = sorted((building | set(known)) - {"qubos", "reads", "seed", "time_limit", "progress", "max_qpu_seconds"})
+    building = constructor_options(given) if isinstance(given, str) else frozenset()
+    if unknown := sorted(set(options) - set(known) - building):
+        own = sorted(
+            (building | set(known)) - {"self", "qubos", "reads", "seed", "time_limit", "progress", "max_qpu_seconds"}
+        )
         takes = ", ".join(own) or "none"
         raise OptionError(f"backend {_name(given)!r} takes no option {', '.join(unknown)}; it takes: {takes}")
 

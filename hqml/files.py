@@ -1,7 +1,8 @@
-"""Write a file whole or not at all."""
+"""Write a file whole or not at all, and say which one was meant where one is not there."""
 
 from __future__ import annotations
 
+import difflib
 import io
 import os
 import secrets
@@ -14,6 +15,13 @@ from typing import BinaryIO
 from hqml.errors import FormatError
 
 _discarding: ContextVar[bool] = ContextVar("hqml_discarding", default=False)
+
+
+def meant_instead(path: str | os.PathLike[str]) -> str:
+    """The end of a message on a file that is not there: the one beside it of nearly its name, or nothing."""
+    missing = Path(path)
+    near = difflib.get_close_matches(missing.name, (one.name for one in missing.parent.glob("*")), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 
 from hqml.display import first_line
 from hqml.errors import FormatError, ParameterError
-from hqml.files import replacing
+from hqml.files import meant_instead, replacing
 from hqml.model_checks import check_contents
 
 TRUSTED = (
@@ -144,9 +144,8 @@ def content_of(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise FormatError(
-            f"{path}: there is no such model; `hqml fit ... --out {path}`, or `hqml train`, makes one"
-        ) from None
+        hint = meant_instead(path) or f"; `hqml fit ... --out {path}`, or `hqml train`, makes one"
+        raise FormatError(f"{path}: there is no such model{hint}") from None
     except OSError as error:
         raise FormatError(f"{path}: cannot be read ({error.strerror}); name a file you may read") from error
 

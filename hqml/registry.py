@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import EntryPoint, EntryPoints, entry_points
@@ -61,6 +61,18 @@ def constructor_options(name: str) -> frozenset[str]:
     return own | constructor_options(inside["inner"]) if inside else own
 
 
+def sample_parameters(name: str) -> Mapping[str, inspect.Parameter] | None:
+    """What `sample` of a registered backend takes. Builds nothing: None where its entry point names no class.
+
+    Raises:
+        UnknownBackend, BackendConflict, BackendUnavailable: as for `load_backend`.
+    """
+    registered, _ = _parted(name)
+    made_by = _import(_only(registered, _points_of(registered)))
+    method = getattr(made_by, "sample", None)
+    return inspect.signature(method).parameters if isinstance(made_by, type) and callable(method) else None
+
+
 def available_backends() -> list[BackendInfo]:
     """Every registered name, in alphabetical order. A broken plug-in is a line with its reason, never an exception."""
     return [_describe(name, points) for name, points in sorted(_registered().items())]
@@ -106,7 +118,7 @@ def _constructor_parameters(name: str) -> frozenset[str]:
 def _points_of(name: str) -> list[EntryPoint]:
     found = _registered()
     if name not in found:
-        close = difflib.get_close_matches(str(name), found, n=1)
+        close = difflib.get_close_matches(str(name).lower(), found, n=1)  # GPU is meant as gpu
         hint = f"; did you mean {close[0]!r}?" if close else "."
         raise UnknownBackend(f"no backend is called {name!r}{hint} There are: {', '.join(sorted(found)) or 'none'}")
     return found[name]

@@ -6,6 +6,8 @@ import importlib.util
 import os
 import shutil
 import signal
+import socket
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -52,14 +54,23 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def compare_cases() -> ModuleType:
-    """The module `compare_cases` beside this file, which pytest's import mode does not make importable."""
-    spec = importlib.util.spec_from_file_location("compare_cases", Path(__file__).with_name("compare_cases.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def module_at() -> Callable[[Path], ModuleType]:
+    """Imports a file that no package holds, and that pytest's import mode does not make importable."""
+
+    def load(path: Path) -> ModuleType:
+        spec = importlib.util.spec_from_file_location(f"of_tests_{path.stem}", path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)  # where dataclasses look for it
+        spec.loader.exec_module(module)
+        return module
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def compare_cases(module_at: Callable[[Path], ModuleType]) -> ModuleType:
+    return module_at(Path(__file__).with_name("compare_cases.py"))
 
 
 @pytest.fixture(scope="session")
@@ -74,6 +85,18 @@ def golden() -> Callable[[Path, str], str]:
         return path.read_text()
 
     return read
+
+
+@pytest.fixture(scope="session")
+def free_port() -> Callable[[], int]:
+    """Gives a port of loopback at which nothing listens."""
+
+    def found() -> int:
+        with socket.socket() as one:
+            one.bind(("127.0.0.1", 0))
+            return int(one.getsockname()[1])
+
+    return found
 
 
 @pytest.fixture

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,14 +18,8 @@ pytestmark = pytest.mark.skipif(not SCRIPT.is_file(), reason=f"the documentation
 
 
 @pytest.fixture(scope="module")
-def plots() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("benchmark_plots", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where dataclasses look for it
-    spec.loader.exec_module(module)
-    return module
+def plots(module_at: Callable[[Path], ModuleType]) -> ModuleType:
+    return module_at(SCRIPT)
 
 
 def test_the_drawings_are_what_the_results_say(plots: ModuleType) -> None:

@@ -27,10 +27,11 @@ from dwave.system.testing import MockDWaveSampler
 from hqml import load_backend
 from hqml.errors import ParameterError, UnsupportedModel
 from hqml.qubo import as_qubo
+from hqml_ocean.chip import made_chip
 from hqml_ocean.chip.chip import Chip
 from hqml_ocean.chip.program import Program, auto_scale, check
 from hqml_ocean.chip.simulation import Noise, run, sweeps, to_qubo
-from hqml_ocean.chip.topologies import TOPOLOGIES, made_chip
+from hqml_ocean.chip.topologies import TOPOLOGIES
 
 CALM = Noise(h=0.0, J=0.0)
 REAL = {name: made_chip(name) for name in TOPOLOGIES}

@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import numpy as np
 import pytest
 
 import hqml
-from hqml.cli import main
+from hqml.cli import main, show
 
 SQUARE = "4 4\n1 2 1\n2 3 1\n3 4 1\n1 4 1\n"
 
@@ -90,6 +91,12 @@ class TestHelp:
         for name in ("backends", "solve", "fit", "predict"):
             assert f"\n  {name} " in outcome.out
 
+    @pytest.mark.parametrize("name", ["job", "site", "node", "kernel", "container", "model"])
+    def test_a_group_of_commands_alone_shows_what_it_has(self, command: Command, name: str) -> None:
+        outcome = command(name)
+        assert (outcome.status, outcome.err) == (0, "")
+        assert outcome.out == command(name, "--help").out
+
     @pytest.mark.parametrize("name", ["backends", "solve", "fit", "predict"])
     def test_every_command_has_help_with_an_example(self, command: Command, name: str) -> None:
         outcome = command(name, "--help")
@@ -121,6 +128,16 @@ class TestBackends:
         outcome = command("backends")
         assert "gpu" in outcome.out
         assert "pip install 'hqml[torch]'" in outcome.out
+
+    def test_a_reason_is_told_once_with_the_names_it_is_about(
+        self, command: Command, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from hqml import registry
+
+        reasons = {"gpu": "backend 'gpu' needs 'torch'", "hybrid": "no token", "qpu": "no token"}
+        missing = [registry.BackendInfo(name, available=False, reason=reason) for name, reason in reasons.items()]
+        monkeypatch.setattr(registry, "available_backends", lambda: missing)
+        assert command("backends").out.splitlines()[-2:] == ["backend 'gpu' needs 'torch'", "hybrid, qpu: no token"]
 
 
 class TestSolve:
@@ -417,6 +434,15 @@ class TestHowItEnds:
     def test_no_bar_where_stderr_is_no_terminal(self, command: Command, square: Path) -> None:
         assert command("solve", square).err == ""
 
+    def test_a_bar_counts_things_and_shows_names_as_they_are(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        for name, value in {"TTY_COMPATIBLE": "1", "NO_COLOR": "1", "COLUMNS": "80"}.items():
+            monkeypatch.setenv(name, value)
+        with show.live_bar("cells", 3, done=1, counted=True) as tell:
+            tell(2, "[red]apple")
+        assert re.search(r"\[red\]apple .* 2/3 0:00:0", capsys.readouterr().err)
+
     def test_solve_does_not_load_scikit_learn(self, square: Path) -> None:
         script = (
             "import sys; from hqml.cli import main; status = main(sys.argv[1:]);"
@@ -468,6 +494,21 @@ class TestInterrupts:
         assert json.loads(run.stdout)["variables"] == 400
         assert "cpu: 400 variables" in shown
         assert "%" in shown
+
+    @pytest.mark.parametrize(("launcher", "styled"), [({}, True), ({"OMPI_COMM_WORLD_RANK": "0"}, False)])
+    def test_the_terminal_that_mpiexec_makes_gets_plain_tables(
+        self, monkeypatch: pytest.MonkeyPatch, launcher: dict[str, str], styled: bool
+    ) -> None:
+        for name, value in {"TERM": "xterm", **launcher}.items():
+            monkeypatch.setenv(name, value)
+        ours, theirs = pty.openpty()
+        with os.fdopen(theirs, "w") as terminal:
+            monkeypatch.setattr(sys, "stdout", terminal)
+            show.as_pairs("train.csv", {"classes": "a" * 100})
+        shown = os.read(ours, 65536).decode()
+        os.close(ours)
+        assert ("\x1b" in shown) is styled
+        assert ("a" * 100 in shown) is not styled
 
 
 def large_model(folder: Path) -> Path:

@@ -163,6 +163,14 @@ def test_a_hostile_error_is_saved_as_it_is(page: Page, compare_cases: ModuleType
     assert row["error"] == compare_cases.NASTY
 
 
+def test_a_text_that_a_spreadsheet_would_run_is_saved_as_text(page: Page) -> None:
+    cell = page.locator("#failures tbody td").first
+    for text, kept in {"=1+1": "'=1+1", "@sum": "'@sum", "-cmd": "'-cmd", "-2.5": "-2.5", "a=b": "a=b"}.items():
+        cell.evaluate("(cell, text) => { cell.textContent = text; }", text)
+        row = saved(page, page.locator("#failures .csv"))[1].splitlines()[1]
+        assert row.partition(",")[0] == kept
+
+
 def test_a_figure_is_saved_as_a_drawing_of_its_own(page: Page) -> None:
     name, text = saved(page, page.locator("figure .svg").first)
     drawing = ElementTree.fromstring(text)

@@ -1,5 +1,6 @@
 """The one road: what is checked, what is converted, what is spent, what comes back."""
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,7 @@ from hqml.adapters import SamplerBackend
 from hqml.backend import Backend, Capabilities, Usage
 from hqml.dispatch import EXACT_UP_TO, choose_backend
 from hqml.errors import (
+    BackendError,
     BackendUnavailable,
     BudgetExceeded,
     HqmlError,
@@ -193,6 +195,20 @@ class TestParameters:
         assert isinstance(caught.value, TypeError)
         assert backend.calls == []
 
+    def test_it_is_refused_before_a_named_backend_is_built(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def unavailable(self: Any) -> None:
+            raise BackendUnavailable("no token")
+
+        monkeypatch.setattr(Recorder, "__init__", unavailable)
+        takes = inspect.signature(Recorder.sample).parameters
+        monkeypatch.setattr("hqml.dispatch.constructor_options", lambda name: frozenset({"device"}))
+        monkeypatch.setattr("hqml.dispatch.sample_parameters", lambda name: takes)
+        monkeypatch.setattr("hqml.dispatch.load_backend", lambda name, **options: Recorder())
+        with pytest.raises(OptionError, match=r"'gpu' takes no option devic; it takes: device, num_sweeps$"):
+            hqml.sample(np.eye(2), "gpu", devic="cpu")
+        with pytest.raises(BackendUnavailable, match="no token"):
+            hqml.sample(np.eye(2), "gpu", num_sweeps=3)
+
     def test_an_option_a_sampler_does_not_take_is_refused_too(self) -> None:
         with pytest.raises(OptionError, match="ExactSolver takes no option num_sweeps; it takes: none"):
             hqml.sample(SQUARE, dimod.ExactSolver(), num_sweeps=3)
@@ -211,6 +227,25 @@ class TestBackends:
         with pytest.raises(ParameterError, match=r"write Recorder\(\.\.\.\)"):
             hqml.sample(SQUARE, Recorder)  # type: ignore[call-overload]
 
+    @pytest.mark.parametrize(
+        "amiss",
+        [
+            lambda found: None,
+            lambda found: found[0],
+            lambda found: found[:1],
+            lambda found: [one.record for one in found],
+            lambda found: [dimod.SampleSet.from_samples([{0: 0, 1: 0}], "BINARY", 0.0) for _ in found],
+        ],
+        ids=["nothing", "a SampleSet alone", "too few", "no SampleSets", "not packed"],
+    )
+    def test_a_plug_in_is_told_what_its_sample_must_give(
+        self, monkeypatch: pytest.MonkeyPatch, amiss: Callable[[Any], Any]
+    ) -> None:
+        right = Recorder.sample
+        monkeypatch.setattr(Recorder, "sample", lambda self, qubos, **options: amiss(right(self, qubos, **options)))
+        with pytest.raises(BackendError, match=r"backend 'Recorder' is broken: .* a list of one SampleSet a model"):
+            hqml.sample([np.eye(2), np.eye(2)], Recorder())
+
     def test_a_backend_that_was_given_stays_open(self) -> None:
         backend = Recorder()
         hqml.sample(SQUARE, backend)
@@ -226,6 +261,13 @@ class TestBackends:
         else:
             hqml.sample(SQUARE, "mine")
         assert backend.closed == 1
+
+    def test_capabilities_name_kinds_and_forms_that_there_are(self) -> None:
+        with pytest.raises(ParameterError, match=r"kind must be one of 'cpu', .*found 'laptop'"):
+            Capabilities(kind="laptop")  # type: ignore[arg-type]
+        for forms in (frozenset({"dense", "ising"}), frozenset()):
+            with pytest.raises(ParameterError, match=r"forms must be some of 'dense', .*found frozenset"):
+                Capabilities(kind="cpu", forms=forms)  # type: ignore[arg-type]
 
 
 class TestMeteredTime:

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -123,12 +122,6 @@ def work(out: str) -> None:
     group.close()
 
 
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
 PROGRAM = """
 import sys
 sys.path.insert(0, {tests!r})
@@ -170,7 +163,9 @@ def check(found: dict[str, Any], alone: dict[str, Any]) -> None:
     assert found["apart"] == 0  # ranks end with the same weights, adversarial phases included
 
 
-def test_two_ranks_of_ddp_train_what_one_does(tmp_path: Path, alone: dict[str, Any]) -> None:
+def test_two_ranks_of_ddp_train_what_one_does(
+    tmp_path: Path, alone: dict[str, Any], free_port: Callable[[], int]
+) -> None:
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port"]
     found = started([*torchrun, str(free_port())], tmp_path / "by_ddp.json")
     assert (found["group"], found["size"]) == ("Ddp", 2)

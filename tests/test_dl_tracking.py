@@ -14,8 +14,8 @@ import threading
 import time
 import urllib.request
 import warnings
-from collections.abc import Iterator
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,17 +45,11 @@ SIGNATURE = Signature((4,), (3,))
 SECRET = "planted-a7f3c9e1"
 
 
-def free_port() -> int:
-    with closing(socket.socket()) as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
 class Server:
     """A real MLflow server, with its database and files in one folder."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.port = folder, free_port()
+    def __init__(self, folder: Path, port: int) -> None:
+        self.folder, self.port = folder, port
         self.uri = f"http://127.0.0.1:{self.port}"
         arguments = ["server", "--host", "127.0.0.1", "--port", str(self.port), "--workers", "1"]
         arguments += ["--backend-store-uri", f"sqlite:///{folder}/server.db"]
@@ -91,10 +85,11 @@ class Road:
     """A port that leads to a server, and can be closed and opened again."""
 
     def __init__(self, target: int) -> None:
-        self.target, self.port = target, free_port()
-        self.uri = f"http://127.0.0.1:{self.port}"
+        self.target, self.port = target, 0
         self._open: list[socket.socket] = []
         self.open()
+        self.port = self._listener.getsockname()[1]
+        self.uri = f"http://127.0.0.1:{self.port}"
 
     def open(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", self.port))
@@ -127,8 +122,8 @@ class Road:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    found = Server(tmp_path_factory.mktemp("mlflow"))
+def server(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]) -> Iterator[Server]:
+    found = Server(tmp_path_factory.mktemp("mlflow"), free_port())
     try:
         found.wait()
         shutil.copy(found.folder / "server.db", found.folder / "empty.db")

@@ -509,7 +509,7 @@ class TestListing:
         assert [one.module for one in read_avail(text)] == modules
 
     @pytest.mark.parametrize(
-        "text", ["", "lua: not found", '{"a": 1}', '[{"package": "x"}]', "[1]", '[{"versions": 3}]']
+        "text", ["", "lua: not found", '{"a": 1}', '[{"package": "x"}]', "[1]", '[{"versions": 3}]', "[" * 100_000]
     )
     def test_what_is_no_listing_is_refused(self, text: str) -> None:
         with pytest.raises(FormatError, match="did not print its jsonSoftwarePage"):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,16 +19,10 @@ EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "landsat_demo.py"
 
 
 @pytest.fixture(scope="module")
-def demo() -> ModuleType:
+def demo(module_at: Callable[[Path], ModuleType]) -> ModuleType:
     if not EXAMPLE.is_file():
         pytest.skip(f"the examples are not beside the tests: {EXAMPLE}")
-    spec = importlib.util.spec_from_file_location("landsat_demo", EXAMPLE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["landsat_demo"] = module  # its dataclasses look themselves up there
-    spec.loader.exec_module(module)
-    return module
+    return module_at(EXAMPLE)
 
 
 def test_the_split_of_keels_rows_is_ucis_training_and_test_set(demo: ModuleType, shared_data: Path) -> None:

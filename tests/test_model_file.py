@@ -296,6 +296,11 @@ class TestLoading:
         with pytest.raises(FormatError, match="cannot be read"):
             load_model(tmp_path)
 
+    def test_a_missing_file_says_which_was_meant(self, tmp_path: Path) -> None:
+        (tmp_path / "tumours.skops").touch()
+        with pytest.raises(FormatError, match=r"tumours.skop: there is no such model; did you mean tumours\.skops\?$"):
+            load_model(tmp_path / "tumours.skop")
+
     def test_the_tree_names_no_samples_and_no_local_paths(self, good: Path) -> None:
         with zipfile.ZipFile(good) as file:
             tree = json.loads(file.read("schema.json"))

@@ -634,7 +634,9 @@ class TestTokens:
         assert "secret" not in str(caught.value)
 
     def test_a_missing_file_is_one_line(self, tmp_path: Path) -> None:
-        with pytest.raises(FormatError, match=r"cannot read the tokens in .*: No such file"):
+        with pytest.raises(
+            FormatError, match=r"cannot read the tokens in .*: No such file or directory; write a token a line"
+        ):
             Tokens(tmp_path / "none")
 
     def test_a_file_that_others_may_read_is_told_of(self, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ from hqml_ocean.node.journal import Journal
 from hqml_ocean.node.ledger import seconds_of
 from hqml_ocean.node.settings import Settings
 from hqml_ocean.node.testing import RunningNode, environment_of, node_process, running_node, served, tokens_file
-from hqml_ocean.node.upstream import Upstream
+from hqml_ocean.node.upstream import Reply, Upstream
 
 pytestmark = pytest.mark.usefixtures("no_other_service")
 
@@ -100,6 +100,11 @@ def ended(client: httpx.Client, identity: str) -> dict[str, Any]:
         state: dict[str, Any] = client.get(f"problems/{identity}/", params={"timeout": 20}).json()
         if state["status"] not in ("PENDING", "IN_PROGRESS"):
             return state
+
+
+@pytest.mark.parametrize("content", [b"nonsense", b"[" * 100_000, rb'["\ud800"]'])
+def test_an_answer_that_cannot_be_used_says_nothing(content: bytes) -> None:
+    assert Reply(200, {}, content).json() is None
 
 
 class TestPassing:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("hatchling", reason="hatchling is missing, which builds the plug-in: pip install 'hqml[test]'")
+pytest.importorskip("hatchling", reason="hatchling is missing, which builds the plug-in: pip install 'hqml[release]'")
 
 ROOT = Path(__file__).resolve().parents[1]
 PLUGIN = ROOT / "examples" / "plugin"

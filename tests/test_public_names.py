@@ -66,6 +66,8 @@ def test_the_version_is_that_of_the_installed_distribution() -> None:
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="module 'hqml' has no attribute 'smaple'"):
         hqml.smaple  # type: ignore[attr-defined]  # noqa: B018
+    with pytest.raises(ImportError, match=r"cannot import name 'features' from 'hqml\.dl\.head'"):
+        from hqml.dl.head import features  # type: ignore[attr-defined]  # noqa: F401
 
 
 def run(program: str) -> str:
@@ -93,6 +95,12 @@ import sys, hqml
 print(sorted({"sklearn", "torch", "mpi4py", "numba", "pandas", "dwave.cloud"} & set(sys.modules)))
 """
     assert run(program) == "[]"
+
+
+def test_the_name_of_the_head_needs_no_torch() -> None:
+    assert (
+        run("import sys; from hqml.dl.head import NAME; print(NAME, 'torch' in sys.modules)") == "qubo-svm-head False"
+    )
 
 
 def test_neither_import_nor_use_of_a_name_reads_a_variable_of_its_own() -> None:

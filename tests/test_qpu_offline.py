@@ -42,7 +42,7 @@ def small() -> QpuOfflineBackend:
 
 class TestQpuOffline(BackendConformance):
     reads: ClassVar[int] = 60
-    time_slack: ClassVar[float] = 6.0
+    time_slack: ClassVar[float] = 12.0
 
     @pytest.fixture
     def backend(self) -> Backend:
@@ -245,8 +245,11 @@ WRONG: list[tuple[Mapping[str, Any], str]] = [
     ({"spin_reversal_transforms": -1}, "spin_reversal_transforms must be a whole number of at least 0"),
     ({"topology": "kagome"}, "topology must be one of 'chimera', .*found 'kagome'"),
     ({"qubit_yield": 1.5}, "qubit_yield"),
-    ({"noise": (-1, 0)}, "noise|must be"),
+    ({"noise": (-1, 0)}, "noise of h must be a finite number of at least 0"),
+    ({"noise": 3}, "noise must be two standard deviations, of h and of J, found 3"),
     ({"shape": (1, 2, 3)}, "shape"),
+    ({"shape": "six"}, "shape must be a whole number of at least 2, found 'six'"),
+    ({"shape": 6.5}, "shape must be a whole number of at least 2, found 6.5"),
 ]
 
 

@@ -8,7 +8,7 @@ from textwrap import dedent
 import pytest
 
 from hqml.errors import BackendConflict, BackendError, BackendUnavailable, OptionError, UnknownBackend
-from hqml.registry import available_backends, load_backend
+from hqml.registry import available_backends, load_backend, sample_parameters
 
 WORKING = """
     from hqml.backend import Capabilities, Usage
@@ -77,6 +77,14 @@ class TestAWorkingPlugIn:
             load_backend("good", speed=3)
         assert isinstance(caught.value, TypeError)
 
+    def test_says_what_its_sample_takes_without_being_built_where_it_is_a_class(self, install: Install) -> None:
+        source = WORKING + "\n    def made(device='cpu'):\n        return Works(device)\n"
+        install("good-dist", "good = fake_good:Works\nmade = fake_good:made", module="fake_good", source=source)
+        found = sample_parameters("good")
+        assert found is not None
+        assert {"qubos", "reads"} <= set(found)
+        assert sample_parameters("made") is None
+
     def test_is_described_without_running_anything(self, install: Install) -> None:
         install("good-dist", "good = fake_good:Works", module="fake_good")
         [info] = [info for info in available_backends() if info.name == "good"]
@@ -97,6 +105,10 @@ class TestAnUnknownName:
         ) as caught:
             load_backend("anealer")
         assert isinstance(caught.value, LookupError)
+
+    def test_suggests_it_in_small_letters_as_well(self) -> None:
+        with pytest.raises(UnknownBackend, match=r"^no backend is called 'CPU'; did you mean 'cpu'"):
+            load_backend("CPU")
 
     def test_suggests_nothing_where_nothing_is_near(self) -> None:
         with pytest.raises(UnknownBackend, match=r"^no backend is called 'xyzzyx'\. There are: "):

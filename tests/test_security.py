@@ -27,20 +27,23 @@ REFUSED = {
 }
 """Calls that run what they are given, or trust it."""
 
+UNPICKLING = {"pickle", "_pickle", "marshal", "shelve", "dill", "cloudpickle"}
+"""Modules whose functions would run what they read, under whatever name they are imported."""
+
 NEEDED = {"np.load": ("allow_pickle", False), "torch.load": ("weights_only", True)}
 """Calls that are safe by an argument, which stands there whatever the default is."""
 
 
-def calls() -> Iterator[tuple[str, str, ast.Call]]:
-    """Where, what, and the call itself, of all calls in the source."""
+def nodes() -> Iterator[tuple[str, ast.AST]]:
+    """All of the source: file and node."""
     for path in SOURCES:
         place = path.relative_to(HOME.parent if path.is_relative_to(HOME) else BACKENDS).as_posix()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call):
-                yield f"{place}:{node.lineno}", ast.unparse(node.func), node
+        yield from ((place, node) for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
 
 
-CALLS = list(calls())
+NODES = list(nodes())
+CALLS = [(f"{place}:{one.lineno}", ast.unparse(one.func), one) for place, one in NODES if isinstance(one, ast.Call)]
+"""Where, what, and the call itself."""
 
 
 def argument(call: ast.Call, name: str) -> object:
@@ -56,6 +59,12 @@ def test_the_whole_source_is_looked_through() -> None:
 
 def test_nothing_is_called_that_runs_what_it_reads() -> None:
     assert [(w, name) for w, name, _ in CALLS if name in REFUSED and not w.startswith(PICKLING)] == []
+
+
+def test_nothing_imports_what_unpickles() -> None:
+    names = [(place, alias.name) for place, one in NODES if isinstance(one, ast.Import) for alias in one.names]
+    names += [(place, one.module or "") for place, one in NODES if isinstance(one, ast.ImportFrom)]
+    assert {place for place, name in names if name.partition(".")[0] in UNPICKLING} == {PICKLING}
 
 
 def test_no_command_goes_through_a_shell() -> None:

@@ -39,7 +39,7 @@ PAGES = [
 OF_SKLEARN = "Expected copy-paste icon is missing from the DOM structure"
 ROOMS = [
     *("boosting", "cluster", "compare", "dl", "dl.exchange", "dl.search", "dl.tracking", "geo", "io", "onnx_model"),
-    *("selection", "svm", "tables", "testing", "tuning"),
+    *("plot", "samples", "selection", "svm", "tables", "testing", "tuning"),
 ]
 
 
@@ -147,6 +147,15 @@ def test_every_public_name_is_in_the_api(site: Path, room: str) -> None:
             missing.append(name)
     assert names
     assert missing == []
+
+
+def test_docstrings_are_read_as_they_are_meant(site: Path) -> None:
+    tuning, backend = (
+        html.unescape(re.sub("<[^>]*>", "", (site / "api" / f"{name}.html").read_text(encoding="utf-8")))
+        for name in ("tuning", "backend")
+    )
+    assert "refit_time_, multimetric_, classes_" in tuning  # names of one item, in two lines
+    assert "class hqml.Backend¶" in backend  # a protocol, which has no signature
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -8,10 +8,9 @@ import math
 import os
 import re
 import shlex
-import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -170,10 +169,10 @@ def close(one: str, other: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+def reader(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]) -> Iterator[Reader]:
     """One reader of all pages, in one folder. Nothing of the user's own is read or written."""
     folder = tmp_path_factory.mktemp("tutorial")
-    with pytest.MonkeyPatch.context() as patch, socket.socket() as free:
+    with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("DWAVE_")]:
             patch.delenv(name)
         for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "HQML_CACHE_DIR"):
@@ -186,9 +185,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
         patch.setenv("TERM", "dumb")  # mpiexec gives its ranks a terminal, where tables have colours
         patch.setenv("PRTE_MCA_rmaps_default_mapping_policy", ":oversubscribe")
         patch.chdir(folder)
-        free.bind(("127.0.0.1", 0))
-        found = Reader(folder, str(free.getsockname()[1]))
-        free.close()
+        found = Reader(folder, str(free_port()))
         yield found
         found.close()
 

@@ -49,9 +49,11 @@ class QpuOfflineBackend:
         chip_seed: int = 0,
         noise: tuple[float, float] | None = None,
     ) -> None:
-        sizes = (shape,) if isinstance(shape, int) else shape
+        sizes = (shape,) if isinstance(shape, int | float | str) else shape  # a wrong one is told as it was typed
         self._chip_of = (topology, None if sizes is None else tuple(sizes), qubit_yield, chip_seed)
-        self._noise = None if noise is None else tuple(noise)
+        if noise is not None and not (isinstance(noise, Sequence) and len(noise) == 2):
+            raise ParameterError(f"noise must be two standard deviations, of h and of J, found {noise!r}")
+        self._noise = noise
 
     @property
     def capabilities(self) -> Capabilities:

@@ -11,9 +11,8 @@ import numpy as np
 
 from hqml.qubo import Floats, Qubo, States
 from hqml.samples import to_sampleset
+from hqml_ocean.chip.chip import MICROSECONDS
 from hqml_ocean.plan import Plan, Programmed, Submission
-
-MICRO = 1e-6
 
 PER_READ = {
     "anneal": "qpu_anneal_time_per_sample",
@@ -121,16 +120,17 @@ def _positions(plan: Plan, embedding: Sequence[Sequence[int]]) -> dict[str, list
 
 def _gather(gathered: Sequence[_Gathered], plan: Plan, done: Done) -> None:
     placed, timing = done.submission.placed, done.timing
-    share = MICRO / len(placed)
+    share = 1 / (MICROSECONDS * len(placed))
+    took = done.seconds * MICROSECONDS
     waited = max(timing.get("at_service", 0.0) - timing.get("qpu_access_time", 0.0), 0.0)
-    network = max(done.seconds / MICRO - timing.get("at_service", done.seconds / MICRO), 0.0)
+    network = max(took - timing.get("at_service", took), 0.0)
     about = {
         "job": done.job,
         "models": [one.model for one in placed],
         "qubits": done.submission.qubits,
         "reads": done.submission.reads,
         **{name: timing[sapi] for name, sapi in PER_READ.items() if sapi in timing},
-        **{name: timing[sapi] * MICRO for name, sapi in COSTS.items() if sapi in timing},
+        **{name: timing[sapi] / MICROSECONDS for name, sapi in COSTS.items() if sapi in timing},
     }
     decoded = done.programmed.decoded(done.spins, plan.annealing)
     for one, model, (states, broken) in zip(placed, done.programmed.models, decoded, strict=True):

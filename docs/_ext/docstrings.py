@@ -18,6 +18,7 @@ from sphinx.util.docutils import SphinxRole
 
 SECTION = re.compile(r"(Args|Attributes|Raises|Returns|Yields)(?: \(by `\w+`\))?:$")
 ITEM = re.compile(r"( {4}[\w*, ]+:)(?= |$)")
+NAMES = re.compile(r" {4}[\w*, ]+,$")
 BULLET = re.compile(r"(\s*[*-] )")
 CHOICE = re.compile(r' {8}"[\w-]+": ')
 VALUES = {"attribute", "data", "property"}
@@ -55,6 +56,9 @@ class _Reader:
                 yield from self._source()
             elif indented and not self.section:
                 yield from self._literal()
+            elif NAMES.match(line):  # of an item, which go on in the next line
+                self.at += 1
+                self.lines[self.at] = f"{line} {self.lines[self.at].lstrip()}"
             elif CHOICE.match(line) and self.section:
                 yield from self._choices()
             else:

@@ -22,8 +22,9 @@ TIDY = [
 def tidy(
     app: Sphinx, what: str, name: str, obj: Any, options: Any, signature: str | None, returns: str | None
 ) -> tuple[str | None, str | None]:
-    """Of a class of pydantic no signature: its keys are those of a file, which has a page of its own."""
-    return ("", None) if hasattr(obj, "model_fields") else (_tidied(signature), _tidied(returns))
+    """None of a protocol, which nobody calls, nor of a class of pydantic: its keys are those of a file with a page."""
+    unsaid = hasattr(obj, "model_fields") or (what == "class" and getattr(obj, "_is_protocol", False))
+    return ("", None) if unsaid else (_tidied(signature), _tidied(returns))
 
 
 def _tidied(text: str | None) -> str | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -43,6 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 hqml.invoke(context)
         except click.exceptions.Exit:  # --help and --version end this way
             pass
+        except _GroupAlone as alone:
+            click.echo(alone.ctx.get_help())
 
     def work() -> int:
         return reported(run, debug="--debug" in given)
@@ -58,6 +61,9 @@ def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> 
         click.echo(f"hqml {version()}")
         context.exit()
 
+
+_GroupAlone: Any = getattr(click.exceptions, "NoArgsIsHelpError", ())
+"""Of `hqml job` and nothing else. Before 8.2 click showed the help by itself, and had no such error."""
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 

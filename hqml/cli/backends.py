@@ -30,9 +30,12 @@ def command(as_json: bool) -> None:
         (one.name, one.available, one.kind, _largest(one.max_variables, one.available), one.metered) for one in found
     ]
     show.as_rows("Backends", header, rows)
+    alike: dict[str, list[str]] = {}
     for one in found:
         if one.reason:
-            click.echo(one.reason)
+            alike.setdefault(one.reason, []).append(one.name)
+    for reason, names in alike.items():
+        click.echo(reason if reason.startswith(f"backend {names[0]!r}") else f"{', '.join(names)}: {reason}")
 
 
 def _largest(variables: int | None, available: bool) -> str | None:

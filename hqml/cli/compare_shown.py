@@ -101,13 +101,8 @@ def progress(plan: Plan) -> Iterator[Callable[[Progress], None]]:
     if not sys.stderr.isatty():
         yield _lines()
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=plan.total, completed=plan.total - plan.cells)
-        yield lambda step: bar.update(task, completed=step.done + step.failed, description=_step(step))
+    with show.live_bar("", plan.total, done=plan.total - plan.cells, counted=True) as tell:
+        yield lambda step: tell(step.done + step.failed, _step(step))
 
 
 def _lines() -> Callable[[Progress], None]:

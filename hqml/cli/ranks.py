@@ -30,6 +30,11 @@ def rank_of(arguments: Sequence[str], environment: Mapping[str, str] = os.enviro
     return next((int(rank) for rank in ranks if rank.isdecimal()), None)
 
 
+def launched(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether mpiexec started this process. Open MPI's gives it a terminal, wherever it sends what is printed there."""
+    return any(name in environment for name in _RANK)
+
+
 def _names_mpi(arguments: Sequence[str]) -> bool:
     pairs = pairwise([*arguments, ""])
     named = [

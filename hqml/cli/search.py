@@ -145,23 +145,11 @@ class _Told:
         if self._bar is None or progress is not None:
             return
         ended = sum(trial.state != "running" for trial in found.trials)
-        best = "" if found.best is None else f"best {found.figure} {found.best.figure:.4g}"
-        self._bar(ended, best)
+        best = "" if found.best is None else f", best {found.figure} {found.best.figure:.4g}"
+        self._bar(ended, f"trials{best}")
 
     @contextmanager
     def bar(self) -> Iterator[None]:
         """Show it while the block lasts."""
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-        columns = (
-            TextColumn("trials"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.description}"),
-            TimeElapsedColumn(),
-        )
-        with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
-            bar = shown.add_task("", total=self.trials)
-            self._bar = lambda ended, best: shown.update(bar, completed=ended, description=best)
+        with show.live_bar("trials", self.trials, counted=True) as self._bar:
             yield

@@ -7,12 +7,13 @@ import io
 import json
 import math
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, BinaryIO, TextIO
 
 import click
 
+from hqml.cli.ranks import launched
 from hqml.progress import reporting
 
 _WIDEST = 500
@@ -65,24 +66,46 @@ def bar(what: str) -> Iterator[None]:
     if not sys.stderr.isatty():
         yield
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+    with live_bar(what, 1.0) as tell, reporting(lambda share: tell(share, what)):
+        yield
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(what, total=1.0)
-        with reporting(lambda share: progress.update(task, completed=share)):
-            yield
+
+@contextmanager
+def live_bar(
+    text: str, total: float, *, done: int = 0, counted: bool = False, remaining: bool = False
+) -> Iterator[Callable[[float, str], None]]:
+    """Show a bar on stderr while the block lasts; the block calls what it gets with how much is done, and the text.
+
+    Args:
+        text: before the bar, until the first call.
+        total: all of the work.
+        done: what was done of it before.
+        counted: the work is a number of things, and told as such; else in percent.
+        remaining: tell how long it may take yet, instead of how long it has taken.
+    """
+    from rich import progress
+    from rich.console import Console
+
+    columns = (
+        progress.TextColumn("{task.description}", markup=False),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn() if counted else progress.TaskProgressColumn(),
+        progress.TimeRemainingColumn() if remaining else progress.TimeElapsedColumn(),
+    )
+    with progress.Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task(text, total=total, completed=done)
+        yield lambda done, text: shown.update(task, completed=done, description=text)
 
 
 def _print(table: Any, stream: TextIO | None = None) -> None:
     from rich.console import Console
 
     stream = stream or sys.stdout
-    terminal = stream.isatty()
+    terminal = stream.isatty() and not launched()
     # Written by click, so that a closed pipe is one error in one place. Cells are data: no markup, no emoji.
     console = Console(
         file=stream,
+        force_terminal=None if terminal else False,
         markup=False,
         emoji=False,
         highlight=False,

@@ -187,13 +187,7 @@ class _Told:
     @contextmanager
     def bar(self) -> Iterator[None]:
         """Show a bar while the block lasts."""
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
-            bar = shown.add_task(self.name, total=1.0)
-            self._bar = lambda share, told: shown.update(bar, completed=share, description=told)
+        with show.live_bar(self.name, 1.0, remaining=True) as self._bar:
             yield
 
 

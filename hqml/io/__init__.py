@@ -26,7 +26,7 @@ from typing import IO, Any
 
 from hqml.display import first_line
 from hqml.errors import FormatError, ModelError, ModelTooLarge, ProblemError
-from hqml.files import replacing
+from hqml.files import meant_instead, replacing
 from hqml.io.arrays import read_numpy, write_npy, write_npz
 from hqml.io.bqm import read_bqm, write_bqm
 from hqml.io.model import LoadedModel as LoadedModel
@@ -110,7 +110,7 @@ def _reading(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         with _opener(path)(path, "rb") as stream:
             yield stream
     except FileNotFoundError as error:
-        raise FormatError(f"{name}: there is no such file") from error
+        raise FormatError(f"{name}: there is no such file{meant_instead(path)}") from error
     except IsADirectoryError as error:
         raise FormatError(f"{name}: expected a file, found a folder") from error
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:

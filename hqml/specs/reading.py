@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hqml.errors import FormatError
+from hqml.files import meant_instead
 from hqml.specs.libraries import check_installed
 from hqml.specs.places import Place, Places, plain_place
 
@@ -92,7 +93,7 @@ def _text_of(path: str | os.PathLike[str]) -> str:
             )
         return Path(path).read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
-        raise FormatError(f"{name}: there is no such file") from None
+        raise FormatError(f"{name}: there is no such file{meant_instead(path)}") from None
     except OSError as error:
         raise FormatError(f"{name}: cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import gzip
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
 from hqml.errors import FormatError
+from hqml.files import meant_instead
 from hqml.tables.columns import cut
 from hqml.tables.libsvm import is_libsvm, read_libsvm
 from hqml.tables.npz import read_npz
@@ -55,8 +55,7 @@ def _bytes_of(path: Path) -> bytes:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        near = difflib.get_close_matches(path.name, [f.name for f in path.parent.glob("*")], n=1)
-        raise FormatError(f"{path}: there is no such file" + (f"; did you mean {near[0]}?" if near else "")) from None
+        raise FormatError(f"{path}: there is no such file{meant_instead(path)}") from None
     except OSError as error:
         raise FormatError(f"{path}: cannot be read ({error.strerror}); name a file you may read") from error
     if not content:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import sys
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -16,8 +17,7 @@ from sklearn.datasets import load_breast_cancer
 
 RUN = (
     ROOT / "README.md",
-    ROOT / "docs" / "backends.md",
-    ROOT / "docs" / "onnx.md",
+    *(ROOT / "docs" / name for name in ("backends.md", "dl/onnx.md", "dl/training.md", "notebooks.md", "onnx.md")),
     *sorted((ROOT / "docs" / "estimators").glob("*.md")),
 )
 
@@ -61,11 +61,17 @@ def test_names_that_it_takes_are_there(page: str, number: int, code: str) -> Non
 
 @pytest.mark.parametrize("path", [path for path in RUN if Page(path).blocks("python")], ids=lambda path: path.stem)
 def test_it_runs_as_it_stands(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a page speaks of X and y without making them they are any data of two classes."""
+    """From its first block on. Where a page speaks of X and y without making them they are any data of two classes."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "agg")
     X, y = load_breast_cancer(return_X_y=True)
+    known = {"X": X[:120], "y": y[:120]}
     for code in Page(path).blocks("python"):
-        exec(compile(code, str(path), "exec"), {"X": X[:120], "y": y[:120]})
+        for library in {names[0] for names in named(ast.parse(code))}:
+            pytest.importorskip(library, reason=f"{library} is missing, which {path.name} uses")
+        exec(compile(code, str(path), "exec"), known)
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close("all")
 
 
 OURS = [point for point in entry_points(group="hqml.backends") if point.dist is not None and point.dist.name == "hqml"]

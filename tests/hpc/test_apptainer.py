@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import os
 import shutil
@@ -11,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -27,14 +26,8 @@ SOLVE = (
 
 
 @pytest.fixture(scope="module")
-def machine_image() -> ModuleType:
-    """The module beside this file, which pytest's import mode does not make importable."""
-    spec = importlib.util.spec_from_file_location("machine_image", HERE / "machine_image.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def machine_image(module_at: Callable[[Path], ModuleType]) -> ModuleType:
+    return module_at(HERE / "machine_image.py")
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -6,11 +6,10 @@ import json
 import os
 import re
 import secrets
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.error import URLError
@@ -158,16 +157,14 @@ def test_a_python_without_ipykernel_is_found_when_the_kernel_is_installed(
 
 
 @pytest.fixture
-def lab(home: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[tuple[str, str]]:
+def lab(home: Path, capfd: pytest.CaptureFixture[str], free_port: Callable[[], int]) -> Iterator[tuple[str, str]]:
     """A JupyterLab of the test's own: its address and token."""
     pytest.importorskip("jupyterlab", reason="no JupyterLab: pip install 'hqml[notebook]'")
     config = home / "JUPYTER_CONFIG_DIR" / "labconfig" / "page_config.json"
     config.parent.mkdir(parents=True)
     # It would look for news, and ask whether it may.
     config.write_text(json.dumps({"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     token, address = secrets.token_hex(16), f"http://127.0.0.1:{port}"
     (home / "work").mkdir()
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1"]

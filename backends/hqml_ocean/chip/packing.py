@@ -14,6 +14,7 @@ from pathlib import Path
 
 from hqml.errors import FormatError
 from hqml.files import replacing
+from hqml.untrusted import read_json
 from hqml_ocean.caches import caches
 from hqml_ocean.chip import search
 from hqml_ocean.chip.arrangement import alone, arranged
@@ -108,7 +109,7 @@ def _file(chip: Chip, size: int, shared: bool) -> Path:
 def _read(file: Path, chip: Chip, size: int) -> list[Embedding] | None:
     """What the cache has, if it is of this chip."""
     try:
-        listed = json.loads(file.read_text())
+        listed = read_json(file.read_bytes())
         found: list[Embedding] = [tuple(tuple(int(qubit) for qubit in chain) for chain in one) for one in listed]
     except (OSError, ValueError, TypeError):
         return None

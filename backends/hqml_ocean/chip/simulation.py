@@ -21,8 +21,8 @@ from hqml.samples import states_of
 from hqml_ocean.chip.chip import Chip
 from hqml_ocean.chip.program import Program, check
 
-SWEEPS, MICROSECONDS = 1000, 20.0
-"""Sweeps that stand for the usual annealing time of 20 µs, see `sweeps`."""
+SWEEPS, USUAL_TIME = 1000, 20.0
+"""Sweeps that stand for the usual annealing time in µs, see `sweeps`."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def sweeps(annealing_time: float) -> int:
     That is this stand-in's own rule: longer anneals give better samples, and the longest are still bearable (100 reads
     of a whole Advantage in 4 s on 2 cores, 14 s where they are shared).
     """
-    return round(SWEEPS * math.sqrt(annealing_time / MICROSECONDS))
+    return round(SWEEPS * math.sqrt(annealing_time / USUAL_TIME))
 
 
 def _annealed(program: Program, reads: int, num_sweeps: int, seed: int) -> npt.NDArray[np.int8]:

@@ -15,7 +15,7 @@ class Settings:
 
     Attributes:
         tokens: path of the tokens file.
-        topology, shape, qubit_yield, seed: of the chip that is simulated, see `hqml_ocean.chip.topologies.made_chip`.
+        topology, shape, qubit_yield, seed: of the chip that is simulated, see `hqml_ocean.chip.made_chip`.
         journal: path of the journal, ":memory:" for none, None for one in the user's folder of states.
         keep_days: after so many days an answer is removed.
         host: address to listen at. Tokens travel unencrypted to any but this machine, unless there is a certificate.

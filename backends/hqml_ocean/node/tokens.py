@@ -88,6 +88,9 @@ def _read(path: Path) -> dict[str, Account]:
     """Accounts by the digest of their token."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        hint = f"write a token a line, and behind it its QPU seconds, then chmod 600 {path}"
+        raise FormatError(f"cannot read the tokens in {path}: No such file or directory; {hint}") from None
     except OSError as error:
         raise FormatError(f"cannot read the tokens in {path}: {error.strerror}") from error
     except UnicodeDecodeError:

@@ -74,7 +74,7 @@ class HighsBackend:
             _refuse_large(qubo)
         seed = drawn_seed(seed)
         end = math.inf if time_limit is None else perf_counter() + time_limit
-        highs = self._idle.pop() if self._idle else Highs()
+        highs = self._taken()
         search = Search(highs, options, seed, end)
         try:
             return until_interrupted(lambda: search.run(qubos, progress), highs.stop)
@@ -85,6 +85,13 @@ class HighsBackend:
     def estimate(self, qubos: Sequence[Qubo], *, reads: int = 100, **options: Any) -> Usage:
         """Not known: of two models of one size one may take a second and the other a year."""
         return Usage(seconds=math.nan)
+
+    def _taken(self) -> Highs:
+        """A process that no other call uses."""
+        try:
+            return self._idle.pop()
+        except IndexError:  # asking first whether there is one would tell two threads of the same one
+            return Highs()
 
     def close(self) -> None:
         """End the processes that wait for more models."""

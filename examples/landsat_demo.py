@@ -87,7 +87,8 @@ def main() -> None:
     save_model(OUT / "landsat.skops", whole, features=data.features, label="soil")
     write_test_rows(data, OUT / "landsat_test.csv")
     console.print(f"Picture: {OUT / 'landsat.png'}. Model: {OUT / 'landsat.skops'}. Try next:")
-    command = os.path.relpath(Path(sys.executable).with_name("hqml"))  # in an environment that need not be active
+    beside = Path(sys.executable).with_name("hqml")  # in an environment that need not be active
+    command = os.path.relpath(beside) if beside.exists() else "hqml"
     console.print(
         f"  {command} predict {OUT / 'landsat.skops'} {OUT / 'landsat_test.csv'} --label soil", highlight=False
     )

@@ -43,10 +43,15 @@ class Capabilities:
     metered: bool = False
 
     def __post_init__(self) -> None:
-        if self.kind not in get_args(Kind):
-            raise ParameterError(f"kind must be one of {', '.join(map(repr, get_args(Kind)))}, found {self.kind!r}")
-        if not self.forms or not self.forms <= set(get_args(Form)):
-            raise ParameterError(f"forms must be some of {', '.join(map(repr, get_args(Form)))}, found {self.forms!r}")
+        kinds, forms = get_args(Kind), get_args(Form)
+        if self.kind not in kinds:
+            raise ParameterError(
+                f"Capabilities: kind must be one of {', '.join(map(repr, kinds))}, found {self.kind!r}"
+            )
+        object.__setattr__(self, "forms", frozenset([self.forms] if isinstance(self.forms, str) else self.forms))
+        if not self.forms or not self.forms <= set(forms):
+            found = sorted(map(str, self.forms)) or "none"
+            raise ParameterError(f"Capabilities: forms must be some of {', '.join(map(repr, forms))}, found {found}")
 
 
 @dataclass(frozen=True)

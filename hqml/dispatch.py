@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import Any, Protocol, TypeAlias, TypeVar, overload
+from typing import Any, TypeAlias, TypeVar, overload
 
 import dimod
 from dimod.core.sampler import Sampler
@@ -18,13 +18,12 @@ from hqml.backend import Backend
 from hqml.bounds import Bound, lower_bound
 from hqml.errors import BackendError, BudgetExceeded, OptionError, ParameterError
 from hqml.options import finite_number, no_less, whole_number
-from hqml.problems import Problem
+from hqml.problems import Problem, ProblemOf
 from hqml.qubo import GramQubo, Qubo, as_qubo
 from hqml.registry import constructor_options, load_backend, sample_parameters
 
 AnyBackend: TypeAlias = "str | Backend | Sampler"
 Answer = TypeVar("Answer")
-Answer_co = TypeVar("Answer_co", covariant=True)
 
 EXACT_UP_TO = 16
 """Variables up to which enumeration (65,536 states, milliseconds) is chosen over a heuristic."""
@@ -99,15 +98,16 @@ def sample(
         ModelError: the model is malformed.
         ParameterError: reads, seed, time_limit or max_qpu_seconds is out of range, or a bound is asked for a model that
             is not in Gram form.
-        BackendError: the backend is unknown, unavailable, cannot take the model, or takes no such option.
+        BackendError: the backend is unknown, unavailable, cannot take the model, takes no such option, or does not give
+            one SampleSet a model.
     """
     started = perf_counter()
     _check_parameters(reads, seed, time_limit, max_qpu_seconds, bound)
     batch = isinstance(model, list | tuple)
     qubos = [as_qubo(one) for one in (model if batch else [model])]
+    _check_before_building(backend, options)
     bounds = [_bound(qubo, bound, time_limit) for qubo in qubos]
     started += sum(proven.seconds for proven in bounds if proven)
-    _check_before_building(backend, options)
     found, options = opened(backend, options)
     try:
         name = _name(backend)
@@ -164,13 +164,6 @@ def _bound(qubo: Qubo, wanted: bool | None, time_limit: float | None) -> Bound |
     if wanted is None:
         wanted = time_limit is None and qubo.num_points <= BOUND_UP_TO
     return lower_bound(qubo) if wanted else None
-
-
-class ProblemOf(Protocol[Answer_co]):
-    """A Problem of which the type checker knows what it decodes to."""
-
-    def to_qubo(self) -> Qubo: ...
-    def decode(self, sample: Mapping[Hashable, int]) -> Answer_co: ...
 
 
 @overload

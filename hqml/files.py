@@ -20,6 +20,8 @@ _discarding: ContextVar[bool] = ContextVar("hqml_discarding", default=False)
 def meant_instead(path: str | os.PathLike[str]) -> str:
     """The end of a message on a file that is not there: the one beside it of nearly its name, or nothing."""
     missing = Path(path)
+    if missing.is_symlink():
+        return f"; it is a link to {os.readlink(missing)}, which is not there"
     near = difflib.get_close_matches(missing.name, (one.name for one in missing.parent.glob("*")), n=1)
     return f"; did you mean {near[0]}?" if near else ""
 

@@ -118,8 +118,9 @@ def _constructor_parameters(name: str) -> frozenset[str]:
 def _points_of(name: str) -> list[EntryPoint]:
     found = _registered()
     if name not in found:
-        close = difflib.get_close_matches(str(name).lower(), found, n=1)  # GPU is meant as gpu
-        hint = f"; did you mean {close[0]!r}?" if close else "."
+        known = {one.lower(): one for one in found}  # GPU is meant as gpu
+        close = difflib.get_close_matches(str(name).lower(), known, n=1)
+        hint = f"; did you mean {known[close[0]]!r}?" if close else "."
         raise UnknownBackend(f"no backend is called {name!r}{hint} There are: {', '.join(sorted(found)) or 'none'}")
     return found[name]
 

@@ -117,7 +117,8 @@ def summary(samples: dimod.SampleSet) -> Summary:
 
 
 def _slack(energies: npt.NDArray[np.float64]) -> float:
-    return float(_SAME * abs(energies.min()) + _ROUNDING * np.abs(energies).max())
+    finite = energies[np.isfinite(energies)]
+    return float(_SAME * abs(finite.min()) + _ROUNDING * np.abs(finite).max()) if len(finite) else 0.0
 
 
 def _keys(samples: dimod.SampleSet) -> npt.NDArray[Any]:

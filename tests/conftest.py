@@ -19,9 +19,12 @@ import pytest
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-# No test fails because the machine is busy: hypothesis's older versions have a time limit in CI too.
+# No property fails because the machine is busy: hypothesis's older versions have a time limit in CI too. And no folder
+# need be new for each example.
 hypothesis.settings.register_profile(
-    "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    "unhurried",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.function_scoped_fixture],
 )
 hypothesis.settings.load_profile("unhurried")
 

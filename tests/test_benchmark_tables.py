@@ -26,14 +26,14 @@ def cells(line: str) -> list[str]:
 
 def test_columns_of_one_name_are_all_kept(common: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(common, "RESULTS", tmp_path)
-    common.Table("t", "Title", ["set", "iris", "votes", "wine", "votes"], [["mean", 0.5, 3, 0.25, 4]]).save()
+    common.Table("t", "Title", ["set", "iris", "votes", "wine", "votes"], [["mean", 0.5, 3, 12345.678, None]]).save()
     assert json.loads((tmp_path / "t.json").read_text())["rows"] == [
-        {"set": "mean", "iris": 0.5, "iris: votes": 3, "wine": 0.25, "wine: votes": 4}
+        {"set": "mean", "iris": 0.5, "iris: votes": 3, "wine": 12345.678, "wine: votes": None}
     ]
     assert (tmp_path / "t.md").read_text().splitlines()[2:5] == [
         "| set | iris | votes | wine | votes |",
         "|---|---|---|---|---|",
-        "| mean | 0.5 | 3 | 0.25 | 4 |",
+        "| mean | 0.5 | 3 | 12345.7 | None |",
     ]
 
 

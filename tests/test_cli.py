@@ -437,7 +437,7 @@ class TestHowItEnds:
     def test_a_bar_counts_things_and_shows_names_as_they_are(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        for name, value in {"TTY_COMPATIBLE": "1", "NO_COLOR": "1", "COLUMNS": "80"}.items():
+        for name, value in {"TERM": "xterm", "TTY_COMPATIBLE": "1", "NO_COLOR": "1", "COLUMNS": "80"}.items():
             monkeypatch.setenv(name, value)
         with show.live_bar("cells", 3, done=1, counted=True) as tell:
             tell(2, "[red]apple")
@@ -499,7 +499,7 @@ class TestInterrupts:
     def test_the_terminal_that_mpiexec_makes_gets_plain_tables(
         self, monkeypatch: pytest.MonkeyPatch, launcher: dict[str, str], styled: bool
     ) -> None:
-        for name, value in {"TERM": "xterm", **launcher}.items():
+        for name, value in {"TERM": "xterm", "COLUMNS": "80", **launcher}.items():
             monkeypatch.setenv(name, value)
         ours, theirs = pty.openpty()
         with os.fdopen(theirs, "w") as terminal:

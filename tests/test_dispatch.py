@@ -265,9 +265,15 @@ class TestBackends:
     def test_capabilities_name_kinds_and_forms_that_there_are(self) -> None:
         with pytest.raises(ParameterError, match=r"kind must be one of 'cpu', .*found 'laptop'"):
             Capabilities(kind="laptop")  # type: ignore[arg-type]
-        for forms in (frozenset({"dense", "ising"}), frozenset()):
-            with pytest.raises(ParameterError, match=r"forms must be some of 'dense', .*found frozenset"):
+        for forms, found in (
+            (frozenset({"dense", "ising"}), r"\['dense', 'ising'\]"),
+            ([], "none"),
+            ("ising", "ising"),
+        ):
+            with pytest.raises(ParameterError, match=f"forms must be some of 'dense', .*found .*{found}"):
                 Capabilities(kind="cpu", forms=forms)  # type: ignore[arg-type]
+        for given in (["dense"], ("dense",), {"dense"}, "dense"):
+            assert Capabilities(kind="cpu", forms=given).forms == frozenset({"dense"})  # type: ignore[arg-type]
 
 
 class TestMeteredTime:

@@ -287,6 +287,11 @@ class TestSummary:
         )
         assert summary(of_zero).hits == 2
 
+    def test_an_infinite_energy_makes_no_other_the_lowest(self) -> None:
+        for energies, hits in (([1.0, np.inf, 2.0], 1), ([-np.inf, 0.0, 1.0], 1)):
+            found = dimod.SampleSet.from_samples([[0, 0], [0, 1], [1, 0]], "BINARY", energy=energies)
+            assert summary(found).hits == hits
+
     def test_values_that_are_not_two_are_told_apart(self) -> None:
         found = dimod.SampleSet.from_samples([[2, 3], [2, 4], [2, 3]], "INTEGER", energy=[0.0, 1.0, 0.0])
         assert (summary(found).distinct, summary(found).rows) == (2, ((0.0, 2, 2, 3), (1.0, 1, 2, 4)))

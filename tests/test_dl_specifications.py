@@ -11,7 +11,7 @@ pytest.importorskip("yaml", reason="pyyaml is missing: pip install 'hqml[dl]'")
 pytest.importorskip("pydantic", reason="pydantic is missing: pip install 'hqml[dl]'")
 pytest.importorskip("torch", reason="torch is missing: pip install 'hqml[dl]'; it knows the parameters of models")
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hqml.dl.checks import check_here
@@ -604,7 +604,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 @given(key=st.sampled_from(sorted(Task.model_fields)), value=VALUES)
 def test_whatever_a_key_holds_it_is_taken_or_refused_in_one_line(key: str, value: Any, tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text(with_keys())

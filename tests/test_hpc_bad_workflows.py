@@ -13,7 +13,7 @@ pytest.importorskip("yaml", reason="pyyaml is missing: pip install 'hqml[hpc]'")
 pytest.importorskip("pydantic", reason="pydantic is missing: pip install 'hqml[hpc]'")
 
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hqml.errors import FormatError
@@ -526,7 +526,7 @@ def mutated(content: Any, place: tuple[Any, ...], how: str, value: Any) -> None:
         content.pop(place[-1])
 
 
-@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=EXAMPLES)
 @given(
     st.sampled_from(PLACES),
     st.sampled_from(["replace", "rename", "leave out"]),
@@ -540,7 +540,7 @@ def test_a_wrong_value_is_never_a_traceback(tmp_path: Path, place: tuple[Any, ..
     read_or_refused(path)
 
 
-@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=EXAMPLES)
 @given(st.data())
 def test_a_damaged_file_is_never_a_traceback(tmp_path: Path, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(GOOD)))

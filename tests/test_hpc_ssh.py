@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hqml.errors import HostError, ParameterError
@@ -43,7 +43,7 @@ names = st.text(
     min_size=1,
     max_size=12,
 ).filter(lambda name: name not in (".", ".."))
-many = settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+many = settings(max_examples=8)
 needs_rsync = pytest.mark.skipif(shutil.which("rsync") is None, reason="rsync is not installed")
 
 

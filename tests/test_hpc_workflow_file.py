@@ -12,7 +12,7 @@ pytest.importorskip("yaml", reason="pyyaml is missing: pip install 'hqml[hpc]'")
 pytest.importorskip("pydantic", reason="pydantic is missing: pip install 'hqml[hpc]'")
 
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hqml.errors import FormatError, ParameterError
@@ -363,7 +363,7 @@ def test_passwords_in_addresses() -> None:
 names = st.lists(st.from_regex(r"[a-z][a-z0-9_-]{0,5}", fullmatch=True), min_size=1, max_size=6, unique=True)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(st.data(), names)
 def test_every_graph_is_ordered_or_has_a_cycle(tmp_path: Path, data: st.DataObject, steps: list[str]) -> None:
     after = {one: data.draw(st.lists(st.sampled_from(steps), max_size=2, unique=True)) for one in steps}
@@ -410,7 +410,7 @@ def components(draw: st.DrawFn) -> dict[str, Any]:
     return {**found, **{key: value for key, value in optional.items() if key in chosen}}
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(st.lists(components(), min_size=1, max_size=3))
 def test_what_is_written_is_what_is_read(tmp_path: Path, written: list[dict[str, Any]]) -> None:
     path = tmp_path / "wf.yaml"

@@ -269,6 +269,7 @@ class TestDecision:
         [
             (KMeans(2, n_init=1).fit(X[:, :2]), X[:, :2], y, "one label a row, found KMeans"),
             (KNeighborsClassifier().fit(X, np.c_[y, y]), X, y, "one label a row, found KNeighborsClassifier"),
+            (KNeighborsClassifier().fit(X, np.c_[y, np.arange(len(X)) % 3]), X, y, "one label a row"),
             (SVC().fit(X[:, :1], y), X[:, :1], y, "two features or more"),
             (SVC().fit(X, y), X, y[:-1], "a label for each of the 569 rows of X, found shape"),
             (SVC().fit(X, y), np.where(X > 3, np.nan, X), y, "NaN or infinite"),
@@ -327,6 +328,23 @@ class TestRoc:
         area = roc_auc_score(y == "malignant", model.predict_proba(X)[:, 1])
         assert legend_of(ax)[0].startswith(f"{area:.3f}")
 
+    def test_classes_may_be_in_any_order(self, ax: Any) -> None:
+        class Turned(SVC):
+            """Its classes_ have the larger label first, as of a classifier that keeps the order it met them in."""
+
+            def fit(self, X: Any, y: Any) -> Turned:
+                super().fit(X, y)
+                self.classes_ = self.classes_[::-1]
+                return self
+
+            def decision_function(self, X: Any) -> Any:
+                return -super().decision_function(X)
+
+        model = Turned().fit(X[::9], y[::9])
+        plot.roc(model, X, y, ax)
+        area = roc_auc_score(y == "benign", model.decision_function(X))
+        assert legend_of(ax)[0].startswith(f"{area:.3f}")
+
     def test_what_cannot_be_drawn_is_told(self) -> None:
         with pytest.raises(DataError, match=r"both classes, \['benign', 'malignant'\]; y holds \['benign'\]"):
             plot.roc(SVC().fit(X, y), X[y == "benign"], y[y == "benign"])
@@ -340,8 +358,10 @@ class TestRoc:
         with pytest.raises(ParameterError, match="no estimator"):
             plot.roc([], X, y)
         labels = KMeans(2, n_init=1).fit(X)
-        with pytest.raises(ParameterError, match="KMeans has no classes"):
+        with pytest.raises(ParameterError, match="one label a row; KMeans is none"):
             plot.roc(labels, X, y)
+        with pytest.raises(ParameterError, match="one label a row; KNeighborsClassifier is none"):
+            plot.roc(KNeighborsClassifier().fit(X, np.c_[y, np.arange(len(X)) % 3]), X, y)
         assert not pyplot.get_fignums(), "an empty figure is left"
         constant = DummyClassifier(strategy="prior").fit(X, y)
         assert plot.roc(constant, X, y).lines

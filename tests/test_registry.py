@@ -106,7 +106,10 @@ class TestAnUnknownName:
             load_backend("anealer")
         assert isinstance(caught.value, LookupError)
 
-    def test_suggests_it_in_small_letters_as_well(self) -> None:
+    def test_suggests_it_whatever_its_letters_are(self, install: Install) -> None:
+        install("good-dist", "GooD = fake_good:Works", module="fake_good")
+        with pytest.raises(UnknownBackend, match=r"^no backend is called 'gOOd'; did you mean 'GooD'"):
+            load_backend("gOOd")
         with pytest.raises(UnknownBackend, match=r"^no backend is called 'CPU'; did you mean 'cpu'"):
             load_backend("CPU")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hqml.errors import DataError, FormatError, LibraryMissing
@@ -188,6 +188,14 @@ def test_a_class_is_the_same_whatever_the_file_writes_it_like(given: list[object
     assert as_labels(given).tolist() == expected
 
 
+def test_a_file_that_is_not_there_may_be_a_link_to_nothing(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").symlink_to("purged.csv")
+    with pytest.raises(FormatError, match=r"t.csv: there is no such file; it is a link to purged.csv, which is not"):
+        read_table(tmp_path / "t.csv")
+    with pytest.raises(FormatError, match=r"s.csv: there is no such file; did you mean t.csv\?$"):
+        read_table(tmp_path / "s.csv")
+
+
 def test_rows_of_some_classes_can_be_taken(tmp_path: Path) -> None:
     table = read_table(text(tmp_path / "t.dat", "1 4\n2 7\n3 5\n"), label="-1")
     chosen = table.of_classes(["7", " 4"])
@@ -200,7 +208,7 @@ finite = st.floats(allow_nan=False, allow_infinity=False)
 
 
 @given(st.lists(st.tuples(finite, finite, st.sampled_from(["a", "b c", 'quo"te'])), min_size=1, max_size=8))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@settings(max_examples=40)
 def test_what_pandas_writes_is_read_back_to_the_last_bit(tmp_path: Path, rows: list[tuple[float, float, str]]) -> None:
     pandas = pytest.importorskip("pandas", reason="the other implementation is pandas: pip install 'hqml[tables]'")
     frame = pandas.DataFrame(rows, columns=["u", "v", "class"])

@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import dimod
+import numpy as np
 
 from hqml.backend import Capabilities, Usage, drawn_seed
 from hqml.errors import ParameterError
@@ -51,9 +52,9 @@ class QpuOfflineBackend:
     ) -> None:
         sizes = (shape,) if isinstance(shape, int | float | str) else shape  # a wrong one is told as it was typed
         self._chip_of = (topology, None if sizes is None else tuple(sizes), qubit_yield, chip_seed)
-        if noise is not None and not (isinstance(noise, Sequence) and len(noise) == 2):
+        if noise is not None and np.shape(noise) != (2,):
             raise ParameterError(f"noise must be two standard deviations, of h and of J, found {noise!r}")
-        self._noise = noise
+        self._noise = None if noise is None else tuple(noise)
 
     @property
     def capabilities(self) -> Capabilities:

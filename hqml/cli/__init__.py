@@ -63,7 +63,7 @@ def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> 
 
 
 _GroupAlone: Any = getattr(click.exceptions, "NoArgsIsHelpError", ())
-"""Of `hqml job` and nothing else. Before 8.2 click showed the help by itself, and had no such error."""
+"""What click raises of a group alone, such as `hqml job`; before 8.2 it showed the help itself."""
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 

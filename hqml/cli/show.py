@@ -94,7 +94,7 @@ def live_bar(
     )
     with progress.Progress(*columns, console=Console(stderr=True), transient=True) as shown:
         task = shown.add_task(text, total=total, completed=done)
-        yield lambda done, text: shown.update(task, completed=done, description=text)
+        yield lambda now, told: shown.update(task, completed=now, description=told)
 
 
 def _print(table: Any, stream: TextIO | None = None) -> None:

@@ -12,7 +12,7 @@ from hqml.compare.figures.looks import looks
 from hqml.compare.scoring import decision_values
 from hqml.errors import DataError, ParameterError
 from hqml.plot.axes import COLOURS, axes_for, entry, ink, legend, name_axes
-from hqml.plot.labels import codes_of
+from hqml.plot.labels import classes_of, codes_of
 from hqml.qubo import Floats
 
 if TYPE_CHECKING:
@@ -76,13 +76,12 @@ def _kind(estimator: Any) -> str:
 
 def _is_positive(estimator: Any, name: str, y: Any) -> npt.NDArray[np.bool_]:
     """Which rows are of `classes_[1]`: (rows,)."""
-    from sklearn.utils.validation import check_is_fitted
-
-    check_is_fitted(estimator)
-    classes: Any = getattr(estimator, "classes_", ())
+    classes = classes_of(estimator)
+    if classes is None:
+        raise ParameterError(f"a ROC is of a classifier of one label a row; {name} is none")
     if len(classes) != 2:
-        raise ParameterError(f"a ROC is of a classifier of two classes; {name} has {len(classes) or 'no'} classes")
-    truth = np.asarray(codes_of(y, np.asarray(classes)) == 1)
+        raise ParameterError(f"a ROC is of a classifier of two classes; {name} has {len(classes)} classes")
+    truth = np.asarray(codes_of(y, classes) == 1)
     if truth.all() or not truth.any():
         found = np.unique(np.asarray(y)).tolist()
         raise DataError(f"a ROC needs rows of both classes, {classes.tolist()}; y holds {found[:5]}")

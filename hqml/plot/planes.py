@@ -12,7 +12,7 @@ from hqml.compare.scoring import decision_values
 from hqml.display import first_line
 from hqml.errors import DataError, ParameterError
 from hqml.plot.axes import COLOURS, HIGH, LOW, axes_for, entry, ink, legend, name_axes, paper, signed_colours
-from hqml.plot.labels import codes_of
+from hqml.plot.labels import classes_of, codes_of
 from hqml.qubo import Floats
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def decision(estimator: Any, X: Any, y: Any, ax: Axes | None = None) -> Axes:
     if values is not None:
         _shade(ax, x_axis, y_axis, values.reshape(_SIDE, _SIDE))
     else:
-        _areas(ax, x_axis, y_axis, np.searchsorted(classes, estimator.predict(grid)).reshape(_SIDE, _SIDE))
+        _areas(ax, x_axis, y_axis, codes_of(estimator.predict(grid), classes).reshape(_SIDE, _SIDE))
     _points(ax, points, codes, classes)
     ax.set_xlim(x_axis[0], x_axis[-1])
     ax.set_ylim(y_axis[0], y_axis[-1])
@@ -71,11 +71,8 @@ def decision(estimator: Any, X: Any, y: Any, ax: Axes | None = None) -> Axes:
 
 def _checked(estimator: Any, X: Any, y: Any) -> tuple[Any, Floats, npt.NDArray[np.intp]]:
     """The classes (classes,), the rows (rows, features), and the index of each row's class (rows,)."""
-    from sklearn.utils.validation import check_is_fitted
-
-    check_is_fitted(estimator)
-    classes = np.asarray(getattr(estimator, "classes_", None))
-    if classes.ndim != 1:
+    classes = classes_of(estimator)
+    if classes is None:
         raise ParameterError(
             f"decisions are drawn of a classifier of one label a row, found {type(estimator).__name__}"
         )

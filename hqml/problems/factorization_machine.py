@@ -105,7 +105,7 @@ class FactorizationMachine:
     def values(self, states: npt.ArrayLike) -> Floats:
         """f of each state (reads, n), in time reads * n * rank: (reads,)."""
         x = np.atleast_2d(np.asarray(states, dtype=np.float64))
-        pairs = ((x @ self.factors) ** 2 - x @ self.factors**2).sum(axis=1) / 2  # x^2 = x
+        pairs = ((x @ self.factors) ** 2 - x**2 @ self.factors**2).sum(axis=1) / 2
         return np.asarray(self.bias + x @ self.linear + pairs)
 
     def couplings(self) -> Floats:

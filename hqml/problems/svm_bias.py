@@ -56,7 +56,7 @@ def post_selection_bias(scores: Floats, signs: Floats, weights: Floats) -> float
     """
     order = np.argsort(scores, kind="stable")
     ordered, signed = scores[order], (weights * signs)[order]
-    # Entry j: half the weight that is right, up to a constant, when the j lowest points are called negative.
+    # Entry j: the weight that is right, up to a constant, when the j lowest points are called negative.
     right = -np.concatenate([[0.0], np.cumsum(signed)])
     gaps = np.diff(ordered)
     margin = max(float(ordered[-1] - ordered[0]) / 2, 1.0)

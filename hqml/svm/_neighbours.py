@@ -78,7 +78,10 @@ def distances(products: Floats, squares: Floats) -> Floats:
 
 
 def smallest(values: Floats, count: int) -> Ints:
-    """Columns of the `count` smallest values of each row, the smallest first: (rows, count)."""
+    """Columns of the `count` smallest values of each row, the smallest first: (rows, count).
+
+    Which of equal ones they are is not defined.
+    """
     if count == 1:
         return np.asarray(values.argmin(axis=1)[:, None])
     some = np.argpartition(values, count - 1, axis=1)[:, :count]

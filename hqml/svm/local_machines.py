@@ -209,7 +209,8 @@ def _squares(points: Floats) -> Floats:
 
 def _by_centre(nearest: Ints) -> Iterator[tuple[int, Ints]]:
     """Each centre in (samples, n) that decides on any sample, and the samples it decides on."""
-    order = np.argsort(nearest, axis=None)
+    # Stable: the last bits of a decision do not hang on how a processor sorts equal numbers.
+    order = np.argsort(nearest, axis=None, kind="stable")
     centres = nearest.ravel()[order]
     starts = np.flatnonzero(np.diff(centres, prepend=-1))
     for centre, places in zip(centres[starts], np.split(order, starts[1:]), strict=True):

@@ -87,5 +87,5 @@ class LocalSVC(LocalMachines):
 
 def _with_bias(machine: Machine, task: Task, rule: str) -> Machine:
     scores = times(task.kernel, machine.dual)
-    bias, _ = chosen_bias(rule, scores, task.signs, np.abs(machine.dual), task.limits)
-    return replace(machine, bias=bias)
+    bias, used = chosen_bias(rule, scores, task.signs, np.abs(machine.dual), task.limits)
+    return replace(machine, bias=bias, bias_rule=used)

@@ -138,7 +138,8 @@ class SliceEnsemble(KernelClassifier):
         places = [machine.rows for machine in machines]
         numbers = np.repeat(np.arange(len(machines)), [len(rows) for rows in places])
         values = np.concatenate([machine.dual for machine in machines])
-        dual = scipy.sparse.csr_array((values, (numbers, np.concatenate(places))))
+        shape = (len(machines), len(X))
+        dual = scipy.sparse.csr_array((values, (numbers, np.concatenate(places))), shape=shape)
         dual.eliminate_zeros()
         self.support_: Ints = np.unique(dual.indices).astype(np.intp)
         self.support_vectors_ = np.empty((0, 0)) if self._precomputed else X[self.support_]

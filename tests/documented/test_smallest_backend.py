@@ -23,6 +23,8 @@ def printed() -> Any:
 
 
 class TestConformance(BackendConformance):
+    time_slack = 6.0  # other tests share the cores
+
     @pytest.fixture
     def backend(self, printed: Any) -> Backend:
         backend: Backend = printed.DiceBackend()

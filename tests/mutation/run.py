@@ -4,8 +4,8 @@
 
 The mutants are mutmut's. It starts pytest anew for each of them, which takes longer than most of them live. Here the
 tests are collected once (judge.py), and each mutant gets a fork of that process, and of the tests those that call its
-function, the quickest first. What was judged stays in mutants/, so that a run which was stopped goes on; `make clean`
-forgets it.
+function, the quickest first. What was judged stays in mutants/, so that a run which was stopped goes on; `rm -r
+mutants` forgets it, which a change of code or tests asks for.
 """
 
 from __future__ import annotations

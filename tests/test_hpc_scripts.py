@@ -862,7 +862,8 @@ def test_other_ends_are_ends(fakes: Fakes, status: int) -> None:
 @pytest.mark.parametrize("name", ["USR1", "USR2"])
 def test_a_program_that_the_signal_ends_is_queued_again(fakes: Fakes, name: Literal["USR1", "USR2"]) -> None:
     number = signal.Signals[f"SIG{name}"]
-    script = alone("echo ready; exec /bin/sleep 60", checkpoint=Checkpoint(signal=name))
+    run = "python3 -uc 'import time; print(1); time.sleep(60)'"  # before it is there, the signal would find the shell
+    script = alone(run, checkpoint=Checkpoint(signal=name))
     assert warned(fakes, script, number=number)[0] == 128 + number
     assert fakes.called("scontrol")[-1] == "scontrol requeue 1234"
 

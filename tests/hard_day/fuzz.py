@@ -1,7 +1,7 @@
 """Fuzz every reader of hqml, guided by coverage: files, YAML, SAPI requests, command lines.
 
     python tests/hard_day/fuzz.py                              # all targets, ten minutes each, two at a time
-    python tests/hard_day/fuzz.py node yaml_tasks --seconds 60
+    python tests/hard_day/fuzz.py node tasks --seconds 60
     python tests/hard_day/fuzz.py skops --once out/hard_day/fuzz/skops/findings/0123456789ab.input
 
 Needs atheris (pip install atheris). What is found lies in out/hard_day/fuzz/TARGET/findings: an input, and where it
@@ -36,6 +36,10 @@ def main() -> int:
     sys.path.insert(0, str(Path(__file__).parent))
     arguments = _arguments()
     names = arguments.targets or list(_targets())
+    if arguments.seconds <= 10:
+        sys.exit(f"--seconds must be above 10, which a start takes, found {arguments.seconds}")
+    if strange := sorted(set(names) - set(_targets())):
+        sys.exit(f"no target is called {', '.join(strange)}; there are: {', '.join(_targets())}")
     out = Path(arguments.out).resolve()
     if arguments.once:
         return _once(names[0], out / names[0], Path(arguments.once).resolve())
@@ -64,7 +68,7 @@ def _targets() -> Sequence[str]:
 
 
 def _supervised(name: str, out: Path, seconds: int) -> int:
-    """Fuzz a target in a process of its own, begun anew where an input ends it; the number of findings."""
+    """Fuzz a target in a process of its own, begun anew where an input ends it; above 0 where something was found."""
     folder = out / name
     folder.mkdir(parents=True, exist_ok=True)
     ends = time.monotonic() + seconds
@@ -81,7 +85,7 @@ def _supervised(name: str, out: Path, seconds: int) -> int:
         *folder.glob("oom-*"),
     ]
     print(f"{name}: {_runs(folder / 'log')} inputs, {len(findings)} findings, {crashes} ends", flush=True)
-    return len(findings)
+    return len(findings) or crashes  # a process that cannot even begin leaves no input behind
 
 
 def _runs(log: Path) -> int:

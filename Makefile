@@ -127,7 +127,7 @@ hard-day: $(VENV)/.test
 	$(BIN)/python tests/hard_day/soak.py $(SOAK)
 	$(BIN)/python tests/hard_day/leaks.py $(LEAKS)
 
-# Mutation testing of models, formulas and SVMs (docs/mutation.md), about an hour and a half: make mutants MUTANTS="'hqml.qubo.*'"
+# Mutation testing of models, formulas and SVMs (docs/mutation.md): make mutants MUTANTS="'hqml.qubo.*'"
 MUTANTS ?=
 mutants: $(VENV)/.test
 	$(PIP) mutmut

@@ -14,7 +14,7 @@ from minorminer import busclique
 from hqml_ocean.chip import arrangement, packing, search
 from hqml_ocean.chip.arrangement import alone
 from hqml_ocean.chip.embedding import is_valid, largest_clique, sparse_embedding
-from hqml_ocean.chip.packing import clique_embedding, side_by_side
+from hqml_ocean.chip.packing import side_by_side
 from hqml_ocean.chip.topologies import made_chip
 from hqml_ocean.chip.tracks import views
 
@@ -28,6 +28,12 @@ def caches(tmp_path, monkeypatch):
     monkeypatch.setattr(arrangement, "EFFORT", 5_000)
     packing._kept.cache_clear()
     return tmp_path / "embeddings"
+
+
+def best_clique(chip, size):
+    """That of a chip which it has for itself."""
+    [found] = side_by_side(chip, size, 1)
+    return found
 
 
 def assert_valid(chip, embeddings, size):
@@ -62,7 +68,7 @@ def test_cliques_share_a_chip_of_which_one_percent_is_missing(monkeypatch, topol
     assert len(found) >= least
     assert_valid(chip, found, size)
     # Those that share a chip have chains hardly longer than the one that has it for itself.
-    alone = max(map(len, clique_embedding(chip, size)))
+    alone = max(map(len, best_clique(chip, size)))
     assert max(len(chain) for one in found for chain in one) <= alone + 1
 
 
@@ -90,7 +96,7 @@ def test_chains_are_as_short_as_minorminers_or_shorter():
     chip = made_chip("zephyr", shape=(6, 4), qubit_yield=0.98, seed=1)
     for size in (12, 40):
         theirs = max(map(len, search.clique(chip, size)))
-        assert max(map(len, clique_embedding(chip, size))) <= theirs
+        assert max(map(len, best_clique(chip, size))) <= theirs
         assert alone(chip, size, theirs + 1) is not None
 
 
@@ -129,9 +135,8 @@ def test_couplers_may_be_missing_where_qubits_are_not():
     assert_valid(lacking, found, 12)
 
 
-def test_what_does_not_fit_is_none():
+def test_what_does_not_fit_is_not_there():
     too_large = largest_clique(SMALL) + 20
-    assert clique_embedding(SMALL, too_large) is None
     assert side_by_side(SMALL, too_large, 1) == []
     assert side_by_side(SMALL, too_large, 5) == []
 
@@ -151,13 +156,15 @@ def test_where_minorminer_does_not_survive_cliques_are_found_without_it(monkeypa
     run = search.subprocess.run
     monkeypatch.setattr(search.subprocess, "run", lambda command, **arguments: run(program, **arguments))
     assert search.clique(SMALL, 12) is None
-    assert_valid(SMALL, [clique_embedding(SMALL, 12)], 12)
+    assert_valid(SMALL, [best_clique(SMALL, 12)], 12)
     assert_valid(SMALL, side_by_side(SMALL, 12, 3), 12)
 
 
 def test_one_alone_does_not_wait_for_others(monkeypatch):
     monkeypatch.setattr(packing, "arranged", None)
-    assert side_by_side(SMALL, 12, 1) == [clique_embedding(SMALL, 12)]
+    found = side_by_side(SMALL, 12, 1)
+    assert len(found) == 1
+    assert_valid(SMALL, found, 12)
 
 
 class TestTheCache:
@@ -169,10 +176,10 @@ class TestTheCache:
         return count
 
     def test_spares_the_next_process_the_search(self, searches):
-        first, alone = side_by_side(SMALL, 12, 100), clique_embedding(SMALL, 12)
+        first, alone = side_by_side(SMALL, 12, 100), best_clique(SMALL, 12)
         packing._kept.cache_clear()  # as in another process
         assert side_by_side(SMALL, 12, 100) == first
-        assert side_by_side(SMALL, 12, 1) == [alone] == [clique_embedding(SMALL, 12)]
+        assert side_by_side(SMALL, 12, 1) == [alone]
         assert side_by_side(SMALL, 12, 2) == first[:2]
         assert len(searches) == 1
 
@@ -243,8 +250,8 @@ class TestSparse:
 
 
 def test_what_is_no_embedding_is_told():
-    good = clique_embedding(SMALL, 6)
+    good = best_clique(SMALL, 6)
     assert is_valid(SMALL, [good])
     assert not is_valid(SMALL, [good, good])
-    assert not is_valid(SMALL, [tuple(chain[:1] for chain in clique_embedding(SMALL, 20))])
+    assert not is_valid(SMALL, [tuple(chain[:1] for chain in best_clique(SMALL, 20))])
     assert not is_valid(SMALL, [((10**6,),)])

@@ -8,16 +8,6 @@ from sklearn.base import BaseEstimator
 from sklearn.datasets import make_blobs
 
 from hqml import svm
-from hqml.svm import (
-    LocalQuboSVC,
-    LocalSVC,
-    MulticlassSVC,
-    QuboMulticlassSVC,
-    QuboSVC,
-    QuboSVCEnsemble,
-    QuboSVR,
-    SVCSliceEnsemble,
-)
 
 X, Y = make_blobs(60, centers=[[0, 0], [6, 6]], random_state=0)
 CHEAP: dict[str, Any] = {"reads": 5, "backend_options": {"num_sweeps": 20}, "random_state": 0}
@@ -35,15 +25,15 @@ def test_every_parameter_is_kept_as_it_was_given(kind: Any) -> None:
 @pytest.mark.parametrize(
     ("estimator", "stages"),
     [
-        (QuboSVC(**CHEAP), ANNEALED),
-        (QuboSVCEnsemble(QuboSVC(**CHEAP), slice_size=30, random_state=0), ANNEALED),
-        (SVCSliceEnsemble(slice_size=30, random_state=0), {"kernel", "total"}),
-        (QuboMulticlassSVC(**CHEAP), ANNEALED),
-        (QuboSVCEnsemble(QuboMulticlassSVC(**CHEAP), slice_size=30, random_state=0), ANNEALED),
-        (MulticlassSVC(), {"total"}),
-        (QuboSVR(**CHEAP), ANNEALED),
-        (LocalQuboSVC(n_neighbors=40, **CHEAP), ANNEALED | {"neighbours"}),
-        (LocalSVC(n_neighbors=40, random_state=0), {"neighbours", "kernel", "total"}),
+        (svm.QuboSVC(**CHEAP), ANNEALED),
+        (svm.QuboSVCEnsemble(svm.QuboSVC(**CHEAP), slice_size=30, random_state=0), ANNEALED),
+        (svm.SVCSliceEnsemble(slice_size=30, random_state=0), {"kernel", "total"}),
+        (svm.QuboMulticlassSVC(**CHEAP), ANNEALED),
+        (svm.QuboSVCEnsemble(svm.QuboMulticlassSVC(**CHEAP), slice_size=30, random_state=0), ANNEALED),
+        (svm.MulticlassSVC(), {"total"}),
+        (svm.QuboSVR(**CHEAP), ANNEALED),
+        (svm.LocalQuboSVC(n_neighbors=40, **CHEAP), ANNEALED | {"neighbours"}),
+        (svm.LocalSVC(n_neighbors=40, random_state=0), {"neighbours", "kernel", "total"}),
     ],
     ids=lambda one: type(one).__name__ if not isinstance(one, set) else "stages",
 )

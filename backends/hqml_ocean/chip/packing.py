@@ -39,12 +39,6 @@ TOO_MUCH = {("chimera", 4), ("zephyr", 8)}
 """Sizes for which minorminer 0.2.22 takes all memory as soon as a qubit is missing: a larger clique is taken."""
 
 
-def clique_embedding(chip: Chip, size: int) -> Embedding | None:
-    """The embedding of a clique that has the shortest chains; None where it does not fit."""
-    found = _cliques(chip, size, shared=False)
-    return found[0][:size] if found else None
-
-
 def side_by_side(chip: Chip, size: int, wanted: int) -> list[Embedding]:
     """Disjoint clique embeddings of one size.
 
@@ -54,7 +48,7 @@ def side_by_side(chip: Chip, size: int, wanted: int) -> list[Embedding]:
         wanted: most that are of use.
 
     Returns:
-        As many as were found, up to `wanted`; none where not even one fits.
+        As many as were found, up to `wanted`; a single one has the shortest chains; none where not even one fits.
     """
     found = _cliques(chip, size, shared=wanted > 1)
     return [one[:size] for one in found[:wanted]]
